@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wk_reasons.h - why a packet or a call ended as it did.
+ *
+ * One list makes the enum, the counter, the telemetry key and the manual's row. Every received
+ * packet ends in exactly one packet reason, so that
+ *     rx + originated == tx + dropped + held
+ * holds at any time: `dropped` is the sum of the DROP and ABSORB reasons and of tx refusals, `held`
+ * counts mbufs that a worker keeps. Absorbed frames put their bytes into a ledger or a copy; what
+ * is built from them counts as originated. */
+#pragma once
+
+/* X(SYMBOL, key, class, text) */
+#define WK_REASONS(X)                                                                              \
+	X(FWD_PLAIN, fwd_plain, FORWARD, "unguarded, forwarded untouched")                         \
+	X(FWD_GUARDED, fwd_guarded, FORWARD, "guarded, forwarded bit for bit")                     \
+	X(FWD_EDITED, fwd_edited, FORWARD, "guarded, forwarded with translated TCP numbers")       \
+	X(ABSORB_REBUILT, absorb_rebuilt, ABSORB, "sent on in packets rebuilt from the ledger")    \
+	X(ABSORB_HELD, absorb_held, ABSORB, "incomplete frame or header block, held")              \
+	X(ABSORB_OOO, absorb_ooo, ABSORB, "out of order, held and answered")                       \
+	X(ABSORB_DELETED, absorb_deleted, ABSORB, "all its bytes belong to denied calls")          \
+	X(ABSORB_OLD, absorb_old, ABSORB, "only acknowledged bytes, answered with an ACK")         \
+	X(ABSORB_ACK, absorb_ack, ABSORB, "acknowledges nothing but inserted bytes")               \
+	X(ABSORB_CLOSED, absorb_closed, ABSORB, "the connection is over, answered with an RST")    \
+	X(DROP_MALFORMED, drop_malformed, DROP, "lengths or headers do not fit the frame")         \
+	X(DROP_OVERSIZE, drop_oversize, DROP, "larger than the MTU of the wire")                   \
+	X(DROP_ACL, drop_acl, DROP, "an acl rule says drop")                                       \
+	X(DROP_DEFAULT, drop_default, DROP, "no acl rule matched and default is drop")             \
+	X(DROP_SPOOF_PORT, drop_spoof_port, DROP, "a guarded address on the wrong side")           \
+	X(DROP_TUNNEL, drop_tunnel, DROP, "a tunnel towards a guarded address")                    \
+	X(DROP_FRAG, drop_frag, DROP, "a fragment to or from a guarded address")                   \
+	X(DROP_IPOPT, drop_ipopt, DROP, "an IPv4 option that routes")                              \
+	X(DROP_CSUM, drop_csum, DROP, "bad IP or TCP checksum")                                    \
+	X(DROP_BADFLAGS, drop_badflags, DROP, "TCP flags that no stack sends")                     \
+	X(DROP_BADACK, drop_badack, DROP, "acknowledges what was never sent")                      \
+	X(DROP_PAWS, drop_paws, DROP, "timestamp older than the latest")                           \
+	X(DROP_WINDOW, drop_window, DROP, "outside of the receive window")                         \
+	X(DROP_SRV_SYN, drop_srv_syn, DROP, "a SYN from the server's side")                        \
+	X(DROP_HS, drop_hs, DROP, "does not fit the handshake")                                    \
+	X(DROP_SYN_IN_EST, drop_syn_in_est, DROP, "a SYN inside an established connection")        \
+	X(DROP_RST_BADSEQ, drop_rst_badseq, DROP, "an RST that is not at the exact number")        \
+	X(DROP_UNLISTED, drop_unlisted, DROP, "no rule lists this source")                         \
+	X(DROP_MID_STREAM, drop_mid_stream, DROP, "guarded, but its SYN was never seen")           \
+	X(DROP_TABLE_FULL, drop_table_full, DROP, "the flow table is full")                        \
+	X(DROP_OOO_CAP, drop_ooo_cap, DROP, "too much held out of order")                          \
+	X(DROP_LEDGER_CAP, drop_ledger_cap, DROP, "the ledger is full: back-pressure")             \
+	X(DROP_MEM, drop_mem, DROP, "out of held memory")                                          \
+	X(DROP_PROTOCOL, drop_protocol, DROP, "broke HTTP/2: the connection was reset")            \
+	X(DROP_NOT_H2, drop_not_h2, DROP, "not HTTP/2 on a guarded port")                          \
+	X(DROP_TX_FULL, drop_tx_full, DROP, "the transmit queue refused it")                       \
+	X(DROP_NO_MBUF, drop_no_mbuf, DROP, "no packet buffer left")                               \
+	X(DROP_STOPPING, drop_stopping, DROP, "arrived while the program was stopping")
+
+enum wk_reason_class {
+	WK_REASON_FORWARD = 0,
+	WK_REASON_ABSORB = 1,
+	WK_REASON_DROP = 2,
+};
+
+#define WK_REASON_ENUM(sym, key, class, text) WK_##sym,
+enum wk_reason { WK_REASONS(WK_REASON_ENUM) WK_REASON_MAX };
+
+/* Why a call was judged as it was. X(SYMBOL, key, text) */
+#define WK_CALL_REASONS(X)                                                                         \
+	X(CALL_ALLOWED, allowed, "an allow rule names the method")                                 \
+	X(CALL_UNGUARDED, unguarded, "the service is in mode off")                                 \
+	X(CALL_DENIED_METHOD, denied_method, "no rule of the source allows the method")            \
+	X(CALL_DENIED_SOURCE, denied_source, "no rule lists the source")                           \
+	X(CALL_DENIED_RULE, denied_rule, "a deny rule names the method")                           \
+	X(CALL_DENIED_PATH, denied_path, "the path is not /Service/Method")                        \
+	X(CALL_DENIED_NOT_POST, denied_not_post, "the request method is not POST")                 \
+	X(CALL_DENIED_NOT_GRPC, denied_not_grpc, "the content type is not application/grpc")       \
+	X(CALL_REFUSED_MALFORMED, refused_malformed, "a malformed request (RFC 9113 8.1.1)")       \
+	X(CALL_REFUSED_STREAMS, refused_streams, "above the limit of open streams")                \
+	X(CALL_REFUSED_LIST, refused_list, "the header list is above its limit")
+
+#define WK_CALL_ENUM(sym, key, text) WK_##sym,
+enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
+
+/* Things worth counting that are not the end of a packet. X(SYMBOL, key, text) */
+#define WK_COUNTERS(X)                                                                             \
+	X(CNT_RX, rx, "packets received")                                                          \
+	X(CNT_RX_BYTES, rx_bytes, "bytes received")                                                \
+	X(CNT_TX, tx, "packets sent")                                                              \
+	X(CNT_TX_BYTES, tx_bytes, "bytes sent")                                                    \
+	X(CNT_ORIGINATED, originated, "packets built here")                                        \
+	X(CNT_RESEGMENTED, resegmented, "data packets that had to be cut anew")                    \
+	X(CNT_FLOWS_OPENED, flows_opened, "guarded connections opened")                            \
+	X(CNT_FLOWS_CLOSED, flows_closed, "guarded connections closed")                            \
+	X(CNT_FLOWS_RESET, flows_reset, "guarded connections reset by policy or limit")            \
+	X(CNT_MID_STREAM, mid_stream, "connections met in the middle")                             \
+	X(CNT_REPLIES, replies, "replies to denied calls inserted")                                \
+	X(CNT_RST_STREAMS, rst_streams, "RST_STREAM frames inserted")                              \
+	X(CNT_CREDITS, credits, "WINDOW_UPDATE frames inserted")                                   \
+	X(CNT_SWALLOWED_BYTES, swallowed_bytes, "bytes of denied streams deleted")                 \
+	X(CNT_REENCODED, reencoded, "header blocks re-encoded")                                    \
+	X(CNT_OWNED_BYTES, owned_bytes, "held bytes acknowledged to their sender")                 \
+	X(CNT_OWNED_REXMIT, owned_rexmit, "retransmissions of owned bytes")                        \
+	X(CNT_OWNED_TIMEOUT, owned_timeout, "owned bytes given up")                                \
+	X(CNT_REBUILT_REXMIT, rebuilt_rexmit, "sender's retransmissions rebuilt from the ledger")  \
+	X(CNT_RETRANS_MISMATCH, retrans_mismatch, "retransmissions that said something else")      \
+	X(CNT_NORM_SYN_OPTION, norm_syn_option, "SYN options taken away")                          \
+	X(CNT_NORM_SYN_DATA, norm_syn_data, "SYN payloads taken away")                             \
+	X(CNT_NORM_URG, norm_urg, "URG flags cleared")                                             \
+	X(CNT_BUILT_ACKS, built_acks, "ACKs built here")                                           \
+	X(CNT_BUILT_RSTS, built_rsts, "RSTs built here")                                           \
+	X(CNT_CLAMP_TABLE, clamp_table, "HEADER_TABLE_SIZE values clamped to 4096")                \
+	X(CNT_HDR_TRUNCATED, hdr_truncated, "connections that ended inside a frame")               \
+	X(CNT_H2_ERRORS, h2_errors, "HTTP/2 connection errors")                                    \
+	X(CNT_HPACK_ERRORS, hpack_errors, "header blocks that do not decode")                      \
+	X(CNT_H2_CAPS, h2_caps, "HTTP/2 limits that ended a connection")                           \
+	X(CNT_UNTRACKED, untracked, "passive connections that could not be followed")              \
+	X(CNT_EVENTS_LOST, events_lost, "events that found no room")                               \
+	X(CNT_INVARIANT, invariant, "broken invariants: flow reset (a bug)")
+
+#define WK_COUNTER_ENUM(sym, key, text) WK_##sym,
+enum wk_counter { WK_COUNTERS(WK_COUNTER_ENUM) WK_COUNTER_MAX };

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wk_flow.h - the table of guarded connections of one lcore, and its timer wheel.
+ *
+ * An rte_hash from a canonical key (client first; the ingress side says who the client is) to a
+ * fixed pool of entries that the owner embeds its flow in. Keyed hash: rte_jhash with a secret of
+ * each start. One writer and reader, its lcore; no locks. Memory: entry_size_b + 64 bytes a flow,
+ * allocated at start. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wk_dir.h"
+#include "wk_pkt.h"
+
+struct wk_flow_key {
+	uint8_t client[16]; /* network order, IPv4 in the first four bytes */
+	uint8_t server[16];
+	uint16_t client_port; /* host order */
+	uint16_t server_port;
+	uint16_t vlan[2]; /* outer, inner; WK_PKT_VLAN_NONE */
+	uint16_t wire;
+	uint8_t ip_version; /* 4 or 6 */
+	uint8_t zero;	    /* padding, kept 0: the key is hashed as bytes */
+} __attribute__((aligned(4)));
+
+/* Fills the key of a TCP packet that came in on the client's (WK_C2S) or server's (WK_S2C) side. */
+void wk_flow_key_fill(struct wk_flow_key *key, const struct wk_pkt *pkt, uint16_t wire,
+		      enum wk_dir dir);
+
+/* Head of an entry. The owner's struct begins with it. */
+struct wk_flow_entry {
+	struct wk_flow_key key;
+	uint32_t id; /* index in the pool, stable while the flow lives */
+	/* Timer wheel, private. */
+	uint64_t due_ns; /* UINT64_MAX: not armed */
+	uint32_t wheel_prev;
+	uint32_t wheel_next;
+	uint32_t slot;
+};
+
+struct wk_flow_table;
+
+struct wk_flow_table_conf {
+	const char *name;      /* of the rte_hash, unique in the process */
+	uint32_t max_flows;    /* admitted; the hash is made twice as large */
+	uint32_t entry_size_b; /* sizeof the owner's struct */
+	uint32_t secret;       /* random, of this start */
+	int socket_id;
+};
+
+/* @return 0 or -ENOMEM / -EINVAL. Needs EAL. */
+int wk_flow_table_create(const struct wk_flow_table_conf *conf, struct wk_flow_table **table);
+void wk_flow_table_free(struct wk_flow_table *table);
+
+/* @return NULL if there is none. */
+struct wk_flow_entry *wk_flow_lookup(struct wk_flow_table *table, const struct wk_flow_key *key);
+/* Looks up n keys at once; entries[i] is NULL where there is none. n <= 64. */
+void wk_flow_lookup_burst(struct wk_flow_table *table, const struct wk_flow_key *const *keys,
+			  uint32_t n, struct wk_flow_entry **entries);
+/* A new entry, zeroed behind its head, not armed. @return NULL when the table is full. */
+struct wk_flow_entry *wk_flow_add(struct wk_flow_table *table, const struct wk_flow_key *key);
+/* Takes it out of table and wheel. */
+void wk_flow_del(struct wk_flow_table *table, struct wk_flow_entry *entry);
+
+uint32_t wk_flow_count(const struct wk_flow_table *table);
+uint32_t wk_flow_capacity(const struct wk_flow_table *table);
+/* Walks all entries in pool order: *pos starts at 0. @return NULL at the end. Entries may be
+ * deleted while walking. */
+struct wk_flow_entry *wk_flow_next(struct wk_flow_table *table, uint32_t *pos);
+
+/* Arms, moves (UINT64_MAX: disarms) an entry's timer. O(1). Granularity 1 ms or better: an entry is
+ * never due early by more than that, and late only as the caller polls late. */
+void wk_flow_arm(struct wk_flow_table *table, struct wk_flow_entry *entry, uint64_t due_ns);
+/* Takes one due entry off the wheel (disarmed). @return NULL if none is due at now. */
+struct wk_flow_entry *wk_flow_due(struct wk_flow_table *table, uint64_t now_ns);
+/* No entry is due before this (a lower bound; UINT64_MAX when nothing is armed). */
+uint64_t wk_flow_next_due(const struct wk_flow_table *table);

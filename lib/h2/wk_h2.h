@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wk_h2.h - the HTTP/2 inspector: one connection, both directions (RFC 9113, RFC 7541).
+ *
+ * It is shown the in-order bytes of each direction, asks a decision for each request, and answers
+ * with operations (wk_op.h): pass, pin, delete, replace. What it wants to say to the client (the
+ * reply to a denied call, RST_STREAM, WINDOW_UPDATE credit) waits in the connection until it is
+ * pulled at a place where frames may be inserted. A pure function of the bytes: shown a stream whole
+ * or one byte at a time, it says the same.
+ *
+ * Client to server, each frame header, header block and control frame is pinned, DATA payload
+ * passes, frames of denied streams are deleted; a header block is held until it is complete. Server
+ * to client everything passes, but for a HEADER_TABLE_SIZE above 4096 in SETTINGS, which is patched.
+ *
+ * Knows no TCP and no policy. Owner: one lcore, that of `lcore`. Memory: about 400 bytes, the HPACK
+ * decoder (1.3 to 16 KiB) and the tables of streams, all from env->mem. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wk_dir.h"
+#include "wk_mem.h"
+#include "wk_op.h"
+#include "wk_stats.h"
+
+struct wk_h2_conn;
+struct wk_h2_lcore;
+
+/* Error codes of RFC 9113 section 7. */
+enum wk_h2_code {
+	WK_H2_NO_ERROR = 0x0,
+	WK_H2_PROTOCOL_ERROR = 0x1,
+	WK_H2_INTERNAL_ERROR = 0x2,
+	WK_H2_FLOW_CONTROL_ERROR = 0x3,
+	WK_H2_SETTINGS_TIMEOUT = 0x4,
+	WK_H2_STREAM_CLOSED = 0x5,
+	WK_H2_FRAME_SIZE_ERROR = 0x6,
+	WK_H2_REFUSED_STREAM = 0x7,
+	WK_H2_CANCEL = 0x8,
+	WK_H2_COMPRESSION_ERROR = 0x9,
+	WK_H2_CONNECT_ERROR = 0xa,
+	WK_H2_ENHANCE_YOUR_CALM = 0xb,
+};
+
+/* Why a connection ended here. X(SYMBOL, key, text) */
+#define WK_H2_ERRORS(X)                                                                            \
+	X(OK, ok, "no error")                                                                      \
+	X(NOT_H2_HTTP1, not_h2_http1, "HTTP/1 on a guarded port")                                  \
+	X(NOT_H2_TLS, not_h2_tls, "TLS on a guarded port")                                         \
+	X(NOT_H2, not_h2, "neither HTTP/2, HTTP/1 nor TLS")                                        \
+	X(PREFACE, h2_preface, "the first frame is not SETTINGS")                                  \
+	X(SEQUENCE, h2_seq, "a frame inside a header block, or CONTINUATION outside")              \
+	X(FRAME_SIZE, h2_size, "a frame of a length its type does not allow")                      \
+	X(PADDING, h2_pad, "padding beyond the frame")                                             \
+	X(STREAM_ID, h2_stream_id, "a stream identifier that may not be used here")                \
+	X(TRAILERS, h2_trailers, "trailers with a pseudo-header or without END_STREAM")            \
+	X(STREAM_CLOSED, h2_stream_closed, "a frame on a half-closed stream")                      \
+	X(SETTINGS, h2_settings, "a SETTINGS frame or value that is not allowed")                  \
+	X(PUSH, h2_push, "PUSH_PROMISE from a client")                                             \
+	X(WINDOW, h2_window, "WINDOW_UPDATE of zero")                                              \
+	X(HPACK, hpack_error, "a header block that does not decode")                               \
+	X(BLOCK_CAP, hdr_block_cap, "a header block above its limit")                              \
+	X(CONTINUATION_CAP, continuation_cap, "too many CONTINUATION frames")                      \
+	X(FLOOD, flood_ctl, "too many control frames")                                             \
+	X(QUEUE_CAP, inj_queue_full, "too many replies waiting for room")                          \
+	X(MEMORY, h2_memory, "out of memory for the connection's state")                           \
+	X(SERVER, h2_server, "the server's frames cannot be followed")
+
+#define WK_H2_ERROR_ENUM(sym, key, text) WK_H2_E_##sym,
+enum wk_h2_error { WK_H2_ERRORS(WK_H2_ERROR_ENUM) WK_H2_E_MAX };
+const char *wk_h2_error_key(enum wk_h2_error error);
+const char *wk_h2_error_text(enum wk_h2_error error);
+
+struct wk_h2_limits {
+	uint32_t block_b;	     /* encoded header block, joined */
+	uint32_t continuations;	     /* CONTINUATION frames of one block */
+	uint32_t header_list_b;	     /* decoded header list (RFC 9113 6.5.2: name + value + 32) */
+	uint32_t fields;	     /* header fields of one block */
+	uint32_t streams;	     /* open allowed streams */
+	uint32_t pending;	     /* replies waiting for room */
+	uint32_t control_per_s;	     /* token bucket: control frames a second */
+	uint32_t control_burst;	     /* and at once */
+	uint32_t control_frame_b;    /* a held frame that is neither HEADERS nor DATA */
+	uint32_t credit_b;	     /* coalescing of connection-window credit (16 KiB) */
+};
+extern const struct wk_h2_limits wk_h2_limits_default;
+
+struct wk_h2_str {
+	const char *s; /* not NUL-terminated */
+	uint32_t len_b;
+};
+
+/* A well-formed request, for the duration of the decide hook. Fields that are absent have
+ * s == NULL. */
+struct wk_h2_request {
+	uint32_t stream_id;
+	bool end_stream;
+	struct wk_h2_str method;
+	struct wk_h2_str path; /* the only :path, exact bytes */
+	struct wk_h2_str scheme;
+	struct wk_h2_str authority;
+	struct wk_h2_str content_type;
+};
+
+enum wk_h2_verdict {
+	WK_H2_ALLOW = 0,
+	WK_H2_DENY = 1,	 /* delete it and reply as the decision says */
+	WK_H2_RESET = 2, /* end the connection */
+};
+
+enum wk_h2_reply {
+	WK_H2_REPLY_HTTP_403 = 0, /* :status 403 with grpc-status 7 (bare 403 for a non-gRPC request) */
+	WK_H2_REPLY_GRPC = 1,	  /* :status 200 with grpc-status 7 */
+};
+
+#define WK_H2_MESSAGE_MAX_B 126u
+
+struct wk_h2_decision {
+	enum wk_h2_verdict verdict;
+	enum wk_h2_reply reply;
+	uint8_t grpc_status;			 /* 7, PERMISSION_DENIED */
+	char message[WK_H2_MESSAGE_MAX_B + 1]; /* plain text; percent-encoded on the way out */
+};
+
+/* A request that is refused without asking (malformed, over a limit), for the observer. */
+struct wk_h2_refusal {
+	uint32_t stream_id;
+	enum wk_call_reason reason;
+	struct wk_h2_str path; /* may be absent */
+};
+
+struct wk_h2_hooks {
+	/* Judges one request. Fills *decision (preset to DENY, HTTP_403, 7, ""). */
+	void (*decide)(void *user, const struct wk_h2_request *request,
+		       struct wk_h2_decision *decision);
+	/* May be NULL. */
+	void (*refused)(void *user, const struct wk_h2_refusal *refusal);
+};
+
+struct wk_h2_env {
+	uint64_t now_ns;
+	struct wk_mem *mem;
+	struct wk_stats *stats;
+	const struct wk_h2_limits *limits;
+	const struct wk_h2_hooks *hooks;
+	struct wk_h2_lcore *lcore;
+	/* Nothing may be changed: every verdict counts as ALLOW, a refused request passes, nothing
+	 * becomes pending, no value is patched. */
+	bool passive;
+	void *user;
+};
+
+/* Scratch space and the shared stateless encoder (nghttp2_hd_deflate, table size 0) of one lcore.
+ * Made at start-up, from mem. @return NULL when out of memory. */
+struct wk_h2_lcore *wk_h2_lcore_create(struct wk_mem *mem, const struct wk_h2_limits *limits);
+void wk_h2_lcore_free(struct wk_h2_lcore *lcore, struct wk_mem *mem);
+
+/* @return NULL when out of memory. */
+struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env);
+void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem);
+
+/* Judges data[len_b], the in-order bytes of dir from the first one not yet covered by an operation.
+ * Fills ops as wk_op.h says (n and to_boundary_b included).
+ * @return 0, or -1 when the connection must end: wk_h2_error and wk_h2_farewell tell why. */
+int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
+	       const struct wk_h2_env *env, struct wk_op_list *ops);
+
+/* Bytes of the next frames that wait to be inserted towards the client, 0 if none may be inserted
+ * now (none waits, the server's SETTINGS has not passed, the server is between HEADERS and
+ * CONTINUATION, or the client knows better after a GOAWAY). */
+uint32_t wk_h2_pending(const struct wk_h2_conn *conn, const struct wk_h2_env *env);
+/* Writes waiting frames, whole replies only, into buf[room_b]. @return bytes written. */
+uint32_t wk_h2_pull(struct wk_h2_conn *conn, const struct wk_h2_env *env, uint8_t *buf,
+		    uint32_t room_b);
+
+enum wk_h2_error wk_h2_error(const struct wk_h2_conn *conn);
+/* What to tell the client before the connection ends: GOAWAY with the highest stream that went to
+ * the server, or an HTTP/1.1 403. @return its length, 0 if nothing may be said. */
+uint32_t wk_h2_farewell(const struct wk_h2_conn *conn, uint8_t *buf, uint32_t room_b);
+
+/* For the flow list. */
+struct wk_h2_info {
+	uint32_t open_streams;
+	uint32_t highest_id;
+	uint32_t denied_calls;
+	uint32_t allowed_calls;
+	bool deleting;	 /* a call has been deleted from this connection */
+	bool reencoding; /* header blocks are re-encoded from now on */
+};
+void wk_h2_info(const struct wk_h2_conn *conn, struct wk_h2_info *info);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wk_inspect.h - joins tcp, h2 and policy for the guarded flows of one lcore.
+ *
+ * One struct wk_inspect per worker. It owns the flow table, the arena (wk_mem) and every flow's
+ * state; packets come in from the worker with their classification, packets go out through the tx
+ * hook, verdicts as events through the event hook. Owner: one lcore. Never logs, never allocates
+ * from the heap after creation, never makes a system call; time comes in. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wk_dir.h"
+#include "wk_flow.h"
+#include "wk_h2.h"
+#include "wk_pkt.h"
+#include "wk_policy.h"
+#include "wk_stats.h"
+#include "wk_tcp.h"
+
+enum wk_on { WK_ON_RESET = 0, WK_ON_DROP = 1, WK_ON_PASS = 2 };
+
+/* What an exceptional situation leads to. */
+struct wk_inspect_on {
+	enum wk_on mid_stream;
+	enum wk_on table_full;
+	enum wk_on protocol_error;
+	enum wk_on tls;
+	enum wk_on http1;
+};
+
+/* A verdict worth telling. Copied by the hook. */
+#define WK_EVENT_PATH_MAX_B 256u
+#define WK_EVENT_NAME_MAX_B 64u
+
+enum wk_event_kind {
+	WK_EVENT_CALL = 0, /* a denied or refused call, or one that audit would have denied */
+	WK_EVENT_CONN = 1, /* a connection reset or refused as a whole */
+};
+
+struct wk_event {
+	enum wk_event_kind kind;
+	bool enforced;	    /* false: audit, nothing was changed */
+	uint8_t ip_version; /* 4 or 6 */
+	uint16_t wire;
+	uint16_t vlan[2];
+	uint8_t client[16];
+	uint8_t server[16];
+	uint16_t client_port; /* host order */
+	uint16_t server_port;
+	uint32_t stream_id;
+	uint32_t flow_id;
+	enum wk_call_reason call_reason; /* CALL */
+	enum wk_h2_error h2_error;	 /* CONN */
+	enum wk_reason reason;		 /* CONN */
+	uint64_t now_ns;		 /* monotonic, as the worker saw it */
+	uint64_t policy_version;
+	uint64_t ref; /* the reference that the client reads in grpc-message; 0 for none */
+	uint16_t path_len_b; /* of the whole path; what is stored is cut at WK_EVENT_PATH_MAX_B */
+	char path[WK_EVENT_PATH_MAX_B];
+	char service[WK_EVENT_NAME_MAX_B];
+	char rule[WK_EVENT_NAME_MAX_B];
+};
+
+struct wk_inspect_hooks {
+	/* Sends a frame that was built here (ownership passes) out of the side of `wire` that
+	 * dir's receiver is on: WK_S2C leaves by the client's port. */
+	void (*tx)(void *user, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m);
+	/* @return false when there was no room (counted as events_lost by the caller of the hook). */
+	bool (*event)(void *user, const struct wk_event *event);
+};
+
+struct wk_inspect_conf {
+	const char *name; /* unique in the process */
+	uint32_t max_flows;
+	uint64_t held_b; /* arena */
+	struct wk_tcp_limits tcp;
+	struct wk_h2_limits h2;
+	struct wk_inspect_on on;
+	uint32_t mtu_b;	 /* of L3, for packets built here */
+	uint64_t secret; /* random, of this start: hash seed, references */
+	int socket_id;
+	struct rte_mempool *pool; /* for packets built here */
+	struct wk_stats *stats;
+	const struct wk_inspect_hooks *hooks;
+	void *user;
+};
+
+struct wk_inspect;
+
+int wk_inspect_create(const struct wk_inspect_conf *conf, struct wk_inspect **inspect);
+/* Frees every flow; sends nothing. */
+void wk_inspect_free(struct wk_inspect *inspect);
+
+/* The snapshot that judges from now on. `policy` must stay valid until the next call of this (the
+ * worker reports itself quiescent only afterwards). Live flows are judged by it at their next
+ * call; mode changes take effect at a flow's next packet. */
+void wk_inspect_policy(struct wk_inspect *inspect, const struct wk_policy *policy,
+		       const struct wk_inspect_on *on);
+
+enum wk_inspect_verdict {
+	WK_INSPECT_FORWARD = 0, /* send pkt->m (possibly edited in place) out of the other side */
+	WK_INSPECT_FREE = 1,	/* free pkt->m */
+};
+
+/* One guarded packet. dir is the ingress side, service the number that the current classifier and
+ * policy give it (it is not kept: numbers change with each snapshot). Counts its reason. */
+enum wk_inspect_verdict wk_inspect_packet(struct wk_inspect *inspect, struct wk_pkt *pkt,
+					  uint32_t service, uint16_t wire, enum wk_dir dir,
+					  uint64_t now_ns);
+
+/* Runs what is due. Call at least every millisecond while flows exist. */
+void wk_inspect_timers(struct wk_inspect *inspect, uint64_t now_ns);
+/* Nothing is due before this (UINT64_MAX: nothing at all). */
+uint64_t wk_inspect_next_due(const struct wk_inspect *inspect);
+
+/* Stopping: resets both sides of every edited flow (their numbers mean nothing once the box is
+ * bypassed) and forgets all flows. @return how many were reset. */
+uint32_t wk_inspect_stop(struct wk_inspect *inspect, uint64_t now_ns);
+
+/* One row of the flow list. */
+struct wk_inspect_flow {
+	struct wk_flow_key key;
+	uint32_t id;
+	enum wk_tcp_state state;
+	bool passive;
+	bool edited;
+	char service[WK_EVENT_NAME_MAX_B];
+	uint64_t packets[WK_DIRS];
+	uint64_t bytes[WK_DIRS];
+	uint64_t opened_ns;
+	uint64_t last_ns;
+	struct wk_h2_info h2;
+};
+/* Fills up to max rows from position *pos on (0 at first); *pos is where to go on, UINT32_MAX at
+ * the end. Called by the owner lcore in its housekeeping. @return rows filled. */
+uint32_t wk_inspect_flows(struct wk_inspect *inspect, uint32_t *pos, struct wk_inspect_flow *rows,
+			  uint32_t max);
+
+struct wk_inspect_usage {
+	uint32_t flows;
+	uint32_t flows_max;
+	struct wk_mem_usage mem;
+};
+void wk_inspect_usage(const struct wk_inspect *inspect, struct wk_inspect_usage *usage);
