@@ -42,8 +42,9 @@ struct wk_addr {
 	uint8_t addr[16];
 };
 
-/* Input of the compiler; everything is copied. Patterns: "/pkg.Service/Method", "/pkg.Service/*",
- * "/pkg.*", "@health", "@reflection", "@channelz". */
+/* Input of the compiler; everything is copied. Patterns: a whole path /Service/Method, a service
+ * with "*" for its method, a package followed by ".*", or one of the groups @health, @reflection
+ * and @channelz. */
 struct wk_policy_rule_in {
 	const char *name;
 	const char *file; /* where it stands, for explanations */
