@@ -30,13 +30,16 @@ size_t wk_mem_footprint(size_t arena_b);
 /* Lays the allocator out in base[footprint]; base is aligned to 64 and stays the caller's to free.
  * @return NULL when the arena would be empty. */
 struct wk_mem *wk_mem_create(void *base, size_t footprint_b);
+/* To be called before the owner of base frees it: ends the watch over free blocks that builds with
+ * AddressSanitizer keep. NULL is fine. */
+void wk_mem_destroy(struct wk_mem *mem);
 
-/* @return NULL when full (counted). Aligned to 64. Not zeroed. */
+/* @return NULL when full (counted). Aligned to 64. Not zeroed. A size of 0 counts as 1. */
 void *wk_mem_alloc(struct wk_mem *mem, size_t size_b);
 void *wk_mem_calloc(struct wk_mem *mem, size_t n, size_t size_b);
-/* As realloc(3); on failure the old block stays. */
+/* As realloc(3), but a size of 0 counts as 1; on failure the old block stays. Shrinks in place. */
 void *wk_mem_realloc(struct wk_mem *mem, void *ptr, size_t size_b);
-/* NULL is fine. */
+/* NULL is fine. A pointer that is not a live block aborts: a bug of the caller. */
 void wk_mem_free(struct wk_mem *mem, void *ptr);
 /* The usable size of a block: the power of two it was rounded up to. */
 size_t wk_mem_usable_b(const struct wk_mem *mem, const void *ptr);
