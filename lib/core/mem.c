@@ -12,22 +12,22 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #else
-#define ASAN_POISON_MEMORY_REGION(addr, size)	((void)(addr), (void)(size))
+#define ASAN_POISON_MEMORY_REGION(addr, size)   ((void)(addr), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(addr, size) ((void)(addr), (void)(size))
 #endif
 
 /* A unit is WK_MEM_MIN_B bytes, a block of order k is 2^k units, aligned to its own size within the
  * arena: its buddy is the block whose unit number differs in bit k. */
-#define ORDERS	  13u /* 64 B << 12 = 256 KiB */
+#define ORDERS    13u /* 64 B << 12 = 256 KiB */
 #define TOP_UNITS (WK_MEM_MAX_B / WK_MEM_MIN_B)
-#define NIL	  UINT32_MAX
-#define CACHE_B	  64u
+#define NIL       UINT32_MAX
+#define CACHE_B   64u
 
 _Static_assert((WK_MEM_MIN_B << (ORDERS - 1)) == WK_MEM_MAX_B, "orders do not span the sizes");
 
 /* State of the block that begins at a unit; 0 where none begins. */
-#define ST_FREE	 0x40u
-#define ST_USED	 0x80u
+#define ST_FREE  0x40u
+#define ST_USED  0x80u
 #define ST_ORDER 0x0fu
 
 /* Kept in the block itself while it is free. */
@@ -72,7 +72,7 @@ static size_t order_b(unsigned int order)
 
 /* Free blocks are poisoned whole under ASan; these two alone may look into them. */
 __attribute__((no_sanitize_address)) static void list_push(struct wk_mem *mem, unsigned int order,
-							    uint32_t unit)
+							   uint32_t unit)
 {
 	struct link *self = block_at(mem, unit);
 	uint32_t next = mem->head[order];
@@ -86,7 +86,7 @@ __attribute__((no_sanitize_address)) static void list_push(struct wk_mem *mem, u
 }
 
 __attribute__((no_sanitize_address)) static void list_del(struct wk_mem *mem, unsigned int order,
-							   uint32_t unit)
+							  uint32_t unit)
 {
 	const struct link *self = block_at(mem, unit);
 

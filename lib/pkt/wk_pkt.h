@@ -17,7 +17,7 @@
 #define WK_PKT_VLAN_NONE 0xffffu
 #define WK_PKT_TAGS_MAX	 2u
 
-#define WK_PKT_F_MALFORMED  0x0001u /* lengths do not fit; reason DROP_MALFORMED */
+#define WK_PKT_F_MALFORMED  0x0001u /* lengths do not fit: of the IP header if ip_version is 0 */
 #define WK_PKT_F_FRAG	    0x0002u /* an IP fragment (atomic fragments of IPv6 are not) */
 #define WK_PKT_F_FRAG_FIRST 0x0004u /* and its first */
 #define WK_PKT_F_IP_OPTS    0x0008u /* IPv4 header with options */
@@ -45,6 +45,7 @@ struct wk_pkt {
 	uint8_t ttl;
 	uint8_t n_tags;
 	uint16_t vlan[WK_PKT_TAGS_MAX]; /* VLAN id, outer first; WK_PKT_VLAN_NONE */
+	uint16_t ethertype;		/* behind the tags, host order */
 	uint16_t l3_off;		/* = Ethernet header + tags */
 	uint16_t l4_off;
 	uint16_t data_off;   /* of the TCP or UDP payload */
@@ -64,6 +65,10 @@ void wk_pkt_parse(const uint8_t *frame, uint32_t len_b, struct wk_pkt *pkt);
  * RX_VLAN_STRIPPED gets its tag back first. A frame in several segments is malformed here unless
  * it can be made contiguous in place. */
 void wk_pkt_parse_burst(struct rte_mbuf **mbufs, uint16_t n, struct wk_pkt *pkts);
+
+/* Makes a pseudo-header-only checksum (state NONE) of TCP or UDP a whole one; m is writable.
+ * wk_pkt_parse_burst has done so: no such checksum is ever forwarded. */
+void wk_pkt_complete_csum(struct wk_pkt *pkt);
 
 /* Verifies IPv4 header and TCP checksum in full unless the port already has. */
 bool wk_pkt_csum_ok(const struct wk_pkt *pkt);

@@ -66,8 +66,8 @@ static void sizes_are_rounded_up_to_powers_of_two(void **state)
 		size_t size_b;
 		size_t usable_b;
 	} rows[] = {
-		{ 0, 64 },	 { 1, 64 },	      { 64, 64 },	     { 65, 128 },
-		{ 128, 128 },	 { 129, 256 },	      { 4096, 4096 },	     { 4097, 8192 },
+		{ 0, 64 },          { 1, 64 },          { 64, 64 },     { 65, 128 },
+		{ 128, 128 },       { 129, 256 },       { 4096, 4096 }, { 4097, 8192 },
 		{ 131073, 262144 }, { 262144, 262144 },
 	};
 	struct wk_mem *mem = open_arena(ARENA_B);
