@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inspect_impl.h - what the files of lib/inspect share; nobody else includes it.
+ *
+ * One lcore works on one packet or one timer at a time. What that piece of work needs (the flow,
+ * the service, the packet, the time) stands in struct wk_inspect as "the call at hand", so that the
+ * hooks of lib/tcp and lib/h2 get along with one pointer. */
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include "wk_inspect.h"
+
+/* Ethernet, two tags, and the longer of both fixed IP headers. */
+#define WK_INSP_TMPL_MAX_B (14u + 8u + 40u)
+
+/* The headers that frames of one direction carry, as last seen. 64 bytes. */
+struct wk_insp_tmpl {
+	uint8_t len_b;	/* 0: none seen yet */
+	uint8_t l3_off; /* where the IP header begins */
+	uint8_t bytes[WK_INSP_TMPL_MAX_B];
+};
+
+/* A flow's entry in the table. About 64 bytes besides its parts. */
+struct wk_insp_flow {
+	struct wk_flow_entry entry; /* first: lib/flow knows nothing else */
+	/* Hot: looked at for every packet. */
+	struct wk_h2_conn *h2; /* NULL until the first byte of payload */
+	uint64_t last_ns;
+	uint64_t packets[WK_DIRS];
+	uint64_t bytes[WK_DIRS];
+	uint64_t version; /* of the policy that `service` is a number of */
+	uint32_t service;
+	bool passive;
+	/* Enforce given up by an `on` policy: every byte passes from here on. */
+	bool blind;
+	/* Closed by an `on` policy that says drop: the RSTs are not sent. */
+	bool mute;
+	/* A passive flow that must be enforced made a call that is denied. */
+	bool caught;
+	/* The stream ended inside a frame if it ends now. */
+	bool inside[WK_DIRS];
+	/* A reset of ours has been told. */
+	bool told;
+	enum wk_reason why; /* reason of a reset that the judge asked for, 0 if none */
+	struct wk_tcp_flow tcp;
+	struct wk_insp_tmpl tmpl[WK_DIRS];
+	struct wk_policy_source source;
+	uint64_t opened_ns;
+};
+
+/* So many at once, so many a second. */
+struct wk_insp_bucket {
+	uint64_t last_ns;
+	uint32_t tokens;
+};
+
+struct wk_inspect {
+	/* The call at hand. */
+	struct wk_insp_flow *flow;
+	struct wk_pkt *pkt;		     /* NULL in a timer */
+	const struct wk_policy_service *svc; /* NULL: no such service */
+	uint32_t service;
+	enum wk_policy_mode mode;
+	enum wk_dir dir;
+	uint16_t wire;
+	struct wk_tcp_env tcp_env;
+	struct wk_h2_env h2_env;
+
+	const struct wk_policy *policy;
+	uint64_t version;
+	struct wk_inspect_on on;
+	struct wk_flow_table *table;
+	struct wk_mem *mem;
+	struct wk_stats *stats;
+	struct rte_mempool *pool;
+	const struct wk_inspect_hooks *hooks;
+	void *user;
+	uint32_t mtu_b;
+	uint16_t ident; /* of IPv4 packets built here that may be fragmented */
+	uint16_t ref_tag;
+	uint32_t ref_count;
+	struct wk_insp_bucket rsts;   /* answers to packets without a flow */
+	struct wk_insp_bucket events; /* about packets without a flow */
+	struct wk_tcp_limits tcp_limits;
+	struct wk_h2_limits h2_limits;
+	struct wk_h2_lcore *lcore;
+	void *arena;
+};
+
+/* The reference that a denied client reads: "%04x-%06x" of these two. */
+#define WK_INSP_REF(tag, count) ((uint64_t)(tag) << 24 | ((count)&0xffffffu))
+
+/* inspect.c */
+bool wk_insp_take(struct wk_insp_bucket *bucket, uint32_t per_s, uint64_t now_ns);
+/* Makes a flow the one at hand for work that no packet brought. */
+void wk_insp_enter(struct wk_inspect *inspect, struct wk_insp_flow *flow, uint64_t now_ns);
+/* Gives back what nobody will ask for again: the HTTP/2 state of a flow whose bytes are no longer
+ * shown to it, or in whose place a new connection has begun. */
+void wk_insp_shed(struct wk_inspect *inspect, struct wk_insp_flow *flow);
+/* Forgets a flow and everything it holds. */
+void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow);
+
+/* admit.c: packets that have no flow. */
+/* A client's SYN: *flow is the tombstone it takes over, or NULL for a new entry. @return true when
+ * *flow is ready for the SYN, false when the packet ends with *reason. */
+bool wk_insp_admit(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
+		   const struct wk_flow_key *key, struct wk_insp_flow **flow,
+		   enum wk_reason *reason);
+/* Anything else. */
+enum wk_reason wk_insp_stray(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
+			     const struct wk_flow_key *key);
+
+/* judge.c */
+extern const struct wk_tcp_hooks wk_insp_tcp_hooks;
+/* What lib/h2 is to do with the flow at hand. */
+void wk_insp_h2_env(struct wk_inspect *inspect);
+
+/* decide.c */
+extern const struct wk_h2_hooks wk_insp_h2_hooks;
+/* The rules that list the flow's client under the service at hand, from its cache. */
+const struct wk_policy_source *wk_insp_source(struct wk_inspect *inspect,
+					      struct wk_insp_flow *flow);
+
+/* event.c */
+/* Starts an event about a key with the names of the service at hand. */
+void wk_insp_event_begin(const struct wk_inspect *inspect, const struct wk_flow_key *key,
+			 enum wk_event_kind kind, struct wk_event *event);
+void wk_insp_event_send(struct wk_inspect *inspect, const struct wk_event *event);
+/* Tells that a connection ended here: at most once in the life of a flow (NULL: there is none). */
+void wk_insp_event_conn(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+			const struct wk_flow_key *key, enum wk_reason reason);
+void wk_insp_copy_name(char *to, const char *from);
+
+/* build.c */
+/* Remembers the headers of a packet. */
+void wk_insp_tmpl_learn(struct wk_insp_tmpl *tmpl, const struct wk_pkt *pkt);
+/* Builds and sends out->data in frames of at most the MTU, by the headers of the flow at hand. */
+void wk_insp_send(struct wk_inspect *inspect, const struct wk_tcp_out *out);
+/* Answers the packet at hand, which has no flow, with an RST, if the bucket allows one. */
+void wk_insp_refuse(struct wk_inspect *inspect, const struct wk_tcp_seg *seg);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* timers.c - what happens to flows without a packet: their timers, and the end of the program. */
+#include "inspect_impl.h"
+
+/* A wave of expirations must not keep the lcore from its receive queue. */
+#define TIMERS_MAX 256u
+
+#define FAREWELL_MAX_B 256u
+
+static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
+{
+	uint64_t resets = inspect->stats->counter[WK_CNT_FLOWS_RESET];
+	bool alive;
+
+	alive = wk_tcp_timer(&flow->tcp, &inspect->tcp_env);
+	if (inspect->stats->counter[WK_CNT_FLOWS_RESET] != resets)
+		wk_insp_event_conn(inspect, flow, &flow->entry.key,
+				   flow->why ? flow->why : WK_ABSORB_CLOSED);
+	if (!alive) {
+		wk_insp_forget(inspect, flow);
+		return;
+	}
+	wk_insp_shed(inspect, flow);
+	wk_flow_arm(inspect->table, &flow->entry, wk_tcp_deadline(&flow->tcp));
+}
+
+void wk_inspect_timers(struct wk_inspect *inspect, uint64_t now_ns)
+{
+	for (unsigned int i = 0; i < TIMERS_MAX; i++) {
+		struct wk_flow_entry *entry = wk_flow_due(inspect->table, now_ns);
+
+		if (!entry)
+			return;
+		wk_insp_enter(inspect, (struct wk_insp_flow *)entry, now_ns);
+		run(inspect, inspect->flow);
+	}
+}
+
+uint64_t wk_inspect_next_due(const struct wk_inspect *inspect)
+{
+	return wk_flow_next_due(inspect->table);
+}
+
+uint32_t wk_inspect_stop(struct wk_inspect *inspect, uint64_t now_ns)
+{
+	uint8_t farewell[FAREWELL_MAX_B];
+	struct wk_flow_entry *entry;
+	uint32_t n = 0;
+	uint32_t pos = 0;
+
+	while ((entry = wk_flow_next(inspect->table, &pos)) != NULL) {
+		struct wk_insp_flow *flow = (struct wk_insp_flow *)entry;
+
+		wk_insp_enter(inspect, flow, now_ns);
+		if (wk_tcp_state(&flow->tcp) != WK_TCP_ST_CLOSED && wk_tcp_edited(&flow->tcp)) {
+			uint32_t len_b = 0;
+
+			if (flow->h2)
+				len_b = wk_h2_farewell(flow->h2, farewell, sizeof(farewell));
+			wk_tcp_reset(&flow->tcp, &inspect->tcp_env, farewell, len_b);
+			wk_insp_event_conn(inspect, flow, &entry->key, WK_DROP_STOPPING);
+			n++;
+		}
+		wk_insp_forget(inspect, flow);
+	}
+	return n;
+}
