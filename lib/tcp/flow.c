@@ -1,2 +1,230 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "wk_tcp_seg.h"
+/* flow.c - the way in: packets, timers, modes. */
+#include "internal.h"
+
+#define MS_NS 1000000ull
+#define S_NS  1000000000ull
+
+const struct wk_tcp_limits wk_tcp_limits_default = {
+	.hold_b = 128 * 1024,
+	.ooo_b = 256 * 1024,
+	.ledger_b = 256 * 1024,
+	.ledger_records = 4096,
+	.hold_ns = 1 * MS_NS,
+	.rto_min_ns = 200 * MS_NS,
+	.rto_max_ns = 60 * S_NS,
+	.owned_retries = 10,
+	.insert_wait_ns = 30 * S_NS,
+	.closed_ns = 60 * S_NS,
+	.syn_ns = 30 * S_NS,
+	.idle_ns = 7440 * S_NS,
+};
+
+/* Flag combinations that no stack sends: they only serve to make two readers disagree. */
+static bool flags_ok(const struct wk_tcp_seg *seg)
+{
+	uint8_t flags = seg->flags;
+
+	if ((flags & WK_TCP_SYN) && (flags & (WK_TCP_FIN | WK_TCP_RST)))
+		return false;
+	if ((flags & WK_TCP_FIN) && (flags & WK_TCP_RST))
+		return false;
+	return flags & (WK_TCP_SYN | WK_TCP_RST | WK_TCP_ACK);
+}
+
+static void established(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	struct ack_news news;
+
+	if (seg->flags & WK_TCP_SYN) {
+		handshake_syn_inside(c, dir, seg);
+		return;
+	}
+	if (seg->flags & WK_TCP_RST) {
+		close_rst(c, dir, seg);
+		return;
+	}
+	if (!ack_input(c, dir, seg, &news))
+		return;
+	data_input(c, dir, seg, &news);
+	if (c->fatal)
+		return;
+	ledger_retire(c, stream(c->flow, dir));
+	close_check(c);
+}
+
+static void input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	if (!flags_ok(seg)) {
+		set_drop(c->result, WK_DROP_BADFLAGS);
+		return;
+	}
+	if (c->flow->state < WK_TCP_ST_ESTABLISHED) {
+		handshake_input(c, dir, seg);
+		if (c->flow->state != WK_TCP_ST_ESTABLISHED)
+			return;
+	}
+	established(c, dir, seg);
+}
+
+void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp_seg *seg,
+		  const struct wk_tcp_env *env, struct wk_tcp_result *result)
+{
+	struct ctx c = { .flow = flow, .env = env, .result = result };
+
+	*result = (struct wk_tcp_result){ .verdict = WK_TCP_FORWARD, .reason = WK_FWD_GUARDED };
+	flow->last_ns = env->now_ns;
+	if (flow->state == WK_TCP_ST_UNTRACKED)
+		return;
+	if (flow->state == WK_TCP_ST_CLOSED) {
+		close_tombstone(&c, dir, seg);
+	} else {
+		input(&c, dir, seg);
+	}
+	if (flow->passive)
+		*result =
+			(struct wk_tcp_result){ .verdict = WK_TCP_FORWARD, .reason = WK_FWD_GUARDED };
+}
+
+static uint64_t state_deadline(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits)
+{
+	switch (flow->state) {
+	case WK_TCP_ST_SYN:
+	case WK_TCP_ST_SYN_ACK:
+		return flow->since_ns + limits->syn_ns;
+	case WK_TCP_ST_CLOSED:
+		return flow->since_ns + limits->closed_ns;
+	default:
+		return flow->both_closed ? flow->since_ns + limits->closed_ns :
+					   flow->last_ns + limits->idle_ns;
+	}
+}
+
+uint64_t wk_tcp_deadline(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits)
+{
+	uint64_t due = state_deadline(flow, limits);
+
+	for (int d = 0; d < WK_DIRS; d++) {
+		if (flow->half[d].hold_at_ns < due)
+			due = flow->half[d].hold_at_ns;
+		if (flow->half[d].rto_at_ns < due)
+			due = flow->half[d].rto_at_ns;
+	}
+	if (flow->insert_ns != 0 && flow->insert_ns + limits->insert_wait_ns < due)
+		due = flow->insert_ns + limits->insert_wait_ns;
+	return due;
+}
+
+static void hold_timer(struct ctx *c, enum wk_dir dir)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+
+	if (half->hold_at_ns > c->env->now_ns)
+		return;
+	if (own_held(c, dir))
+		emit_ack(c, wk_dir_flip(dir), NULL, acked_by(c->flow, dir)->nxt_out);
+}
+
+static void rto_timer(struct ctx *c, enum wk_dir dir)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+
+	if (half->rto_at_ns > c->env->now_ns)
+		return;
+	half->rto_at_ns = NEVER;
+	if (half->edge_out > half->b_out && ++half->retries > c->env->limits->owned_retries) {
+		wk_count(c->env->stats, WK_CNT_OWNED_TIMEOUT, 1);
+		wk_tcp_reset(c->flow, c->env, NULL, 0);
+		c->fatal = true;
+		return;
+	}
+	half->rto_ns *= 2;
+	if (half->rto_ns > c->env->limits->rto_max_ns)
+		half->rto_ns = c->env->limits->rto_max_ns;
+	own_rexmit(c, dir);
+	own_arm(c, half);
+}
+
+bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
+{
+	struct ctx c = { .flow = flow, .env = env };
+
+	if (env->now_ns >= state_deadline(flow, env->limits)) {
+		if (flow->state == WK_TCP_ST_ESTABLISHED && !flow->both_closed)
+			wk_tcp_reset(flow, env, NULL, 0);
+		return false;
+	}
+	for (int d = 0; d < WK_DIRS && !c.fatal; d++) {
+		hold_timer(&c, (enum wk_dir)d);
+		rto_timer(&c, (enum wk_dir)d);
+	}
+	if (!c.fatal && flow->insert_ns != 0 &&
+	    env->now_ns >= flow->insert_ns + env->limits->insert_wait_ns) {
+		if (env->hooks->pending(env->user) > 0)
+			wk_tcp_reset(flow, env, NULL, 0);
+		flow->insert_ns = 0;
+	}
+	return true;
+}
+
+void wk_tcp_poke(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
+{
+	struct ctx c = { .flow = flow, .env = env };
+	struct wk_tcp_half *s2c = stream(flow, WK_S2C);
+
+	if (insert_try(&c))
+		emit(&c, WK_S2C, s2c->nxt_out, s2c->e_out, NULL, 0, WK_TCP_PSH);
+}
+
+void wk_tcp_fini(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
+{
+	struct ctx c = { .flow = flow, .env = env };
+
+	close_free(&c, WK_TCP_ST_CLOSED);
+}
+
+bool wk_tcp_enforce(struct wk_tcp_flow *flow, bool *mid_stream)
+{
+	*mid_stream = flow->state == WK_TCP_ST_UNTRACKED || flow->stripped;
+	if (!flow->passive)
+		return true;
+	if (*mid_stream)
+		return false;
+	if (flow->state == WK_TCP_ST_SYN || flow->state == WK_TCP_ST_SYN_ACK)
+		return false; /* a handshake under way: its options may still be agreed on */
+	for (int d = 0; d < WK_DIRS && flow->state == WK_TCP_ST_ESTABLISHED; d++) {
+		const struct wk_tcp_half *half = &flow->half[d];
+
+		if (half->held_len_b > 0 || half->ooo ||
+		    half->nxt_out != half->e_out + (half->fin_out ? 1 : 0))
+			return false;
+	}
+	flow->passive = false;
+	return true;
+}
+
+bool wk_tcp_relax(struct wk_tcp_flow *flow)
+{
+	if (flow->passive)
+		return true;
+	if (wk_tcp_edited(flow))
+		return false;
+	for (int d = 0; d < WK_DIRS; d++)
+		if (flow->half[d].held_len_b > 0 || flow->half[d].ooo)
+			return false;
+	flow->passive = true;
+	return true;
+}
+
+enum wk_tcp_state wk_tcp_state(const struct wk_tcp_flow *flow)
+{
+	return flow->both_closed ? WK_TCP_ST_CLOSED : (enum wk_tcp_state)flow->state;
+}
+
+bool wk_tcp_edited(const struct wk_tcp_flow *flow)
+{
+	for (int d = 0; d < WK_DIRS; d++)
+		if (!half_plain(&flow->half[d]))
+			return true;
+	return false;
+}

@@ -11,9 +11,10 @@
  *      DATA excepted)
  *  I2  nothing below the acknowledged edge is forwarded and, client to server, nothing that has not
  *      been judged
- *  I3  towards each peer ACK, right window edge and TSval never go back (the window edge to within
- *      one unit of its scale); no byte is acknowledged to its sender that is neither acknowledged by
- *      the receiver, nor deleted, nor owned
+ *  I3  towards each peer ACK and right window edge never go back (the window edge to within one unit
+ *      of its scale, since it is rounded down), and what is built here never carries a TSval below
+ *      one that has gone out in that direction; no byte is acknowledged to its sender that is
+ *      neither acknowledged by the receiver, nor deleted, nor owned
  *  I4  direction is the ingress port
  *
  * Words: `in` numbers are those of a stream's sender, `out` numbers those its receiver sees. The
@@ -65,6 +66,9 @@ struct wk_tcp_hooks {
 	uint32_t (*pending)(void *user);
 	/* Moves as many whole frames as fit in room_b into buf. @return their length, 0 if none. */
 	uint32_t (*pull)(void *user, uint8_t *buf, uint32_t room_b);
+	/* Last words to the client when the judge has ended the connection; may be NULL.
+	 * @return bytes written to buf[room_b]. */
+	uint32_t (*farewell)(void *user, uint8_t *buf, uint32_t room_b);
 	/* Sends a packet that was built here. */
 	void (*tx)(void *user, const struct wk_tcp_out *out);
 };
@@ -104,7 +108,7 @@ enum wk_tcp_state {
 	WK_TCP_ST_SYN = 0,	   /* SYN seen */
 	WK_TCP_ST_SYN_ACK = 1,	   /* SYN-ACK seen */
 	WK_TCP_ST_ESTABLISHED = 2, /* third ACK seen; until both FINs are acknowledged */
-	WK_TCP_ST_CLOSED = 3,	   /* tombstone: forwards nothing, lets a client's SYN start anew */
+	WK_TCP_ST_CLOSED = 3,	   /* over: a client's SYN may start anew (fini and init) */
 	WK_TCP_ST_UNTRACKED = 4,   /* passive flow whose stream was lost: everything passes */
 };
 
@@ -125,7 +129,7 @@ void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 
 /* When wk_tcp_timer wants to be called (absolute, ns). Changes at every input, timer and poke.
  * Early calls do no harm. */
-uint64_t wk_tcp_deadline(const struct wk_tcp_flow *flow);
+uint64_t wk_tcp_deadline(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits);
 
 /* @return false when the flow is over and may be forgotten (call wk_tcp_fini). */
 bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ack.c - what a receiver acknowledges, told to the sender in the sender's numbers. */
+#include "internal.h"
+
+#define DUP_ACKS 3u /* RFC 5681 3.2 */
+
+bool ack_refresh(struct wk_tcp_half *half)
+{
+	uint64_t in = ledger_ack(half);
+
+	if (in <= half->acked_in)
+		return false;
+	half->acked_in = in;
+	return true;
+}
+
+/* The receiver's right edge in the sender's numbers; it never goes back. @return true if it grew. */
+static bool edge_refresh(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half)
+{
+	uint64_t edge;
+
+	if (half->edge_out >= half->e_out)
+		edge = half->e_in + (half->edge_out - half->e_out);
+	else
+		edge = ledger_in(half, half->edge_out, false);
+	if (dir == WK_S2C)
+		edge = insert_edge_cap(c, edge);
+	if (edge <= half->edge_given)
+		return false;
+	half->edge_given = edge;
+	return true;
+}
+
+/* The first unacknowledged byte is one that only we can send again. */
+static bool hole_is_owned(const struct wk_tcp_half *half)
+{
+	const struct wk_tcp_rec *rec = half->head;
+
+	return rec && rec->owned && rec->out_off <= half->b_out && half->nxt_out > half->b_out;
+}
+
+static bool sack_above(const struct wk_tcp_half *half, const struct wk_tcp_seg *seg)
+{
+	for (uint32_t i = 0; i < seg->n_sack; i++)
+		if (wk_seq_unwrap(half->isn, seg->sack[i].left, half->b_out) >
+		    (int64_t)half->b_out)
+			return true;
+	return false;
+}
+
+/* Our own fast retransmit: the receiver reports a hole that is ours to fill. */
+static void check_hole(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half,
+		       const struct wk_tcp_seg *seg)
+{
+	bool above = sack_above(half, seg);
+
+	if (!hole_is_owned(half))
+		return;
+	if (half->dup_acks == DUP_ACKS || (above && half->dup_acks == 1))
+		own_rexmit(c, dir);
+}
+
+static bool is_pure(const struct wk_tcp_seg *seg)
+{
+	return seg->data_len_b == 0 && !(seg->flags & (WK_TCP_SYN | WK_TCP_FIN | WK_TCP_RST));
+}
+
+/* What the receiver's news make possible in its stream: bytes that waited for its window, ownership
+ * of held bytes, an insertion. All of it travels towards the receiver. @return true if the sender has
+ * more acknowledged than before. */
+static bool follow_up(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half)
+{
+	bool owned = half->held_len_b > 0 && half->hold_now && own_held(c, dir);
+
+	if (half->nxt_out < half->e_out)
+		emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
+	if (dir == WK_S2C && insert_try(c))
+		emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
+	return owned;
+}
+
+bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, struct ack_news *news)
+{
+	enum wk_dir rdir = wk_dir_flip(dir);
+	struct wk_tcp_half *half = stream(c->flow, rdir);
+	int64_t ack = wk_seq_unwrap(half->isn, seg->ack, half->b_out);
+	uint64_t old_b_out = half->b_out;
+	uint64_t edge;
+	bool advanced;
+
+	*news = (struct ack_news){ 0 };
+	if (ack > (int64_t)half->nxt_out || ack < (int64_t)half->b_out - (int64_t)INT32_MAX / 2) {
+		set_drop(c->result, WK_DROP_BADACK);
+		return false;
+	}
+	if (ack < 1)
+		ack = 1;
+	advanced = (uint64_t)ack > half->b_out;
+	news->old = (uint64_t)ack < half->b_out;
+	edge = (uint64_t)ack + ((uint64_t)seg->wnd << stream(c->flow, dir)->wscale);
+	if (advanced) {
+		half->b_out = (uint64_t)ack;
+		half->dup_acks = 0;
+		own_acked(c, rdir, old_b_out);
+		ledger_retire(c, half);
+	} else if (!news->old && is_pure(seg) && edge <= half->edge_out &&
+		   half->nxt_out > half->b_out) {
+		half->dup_acks++;
+	}
+	if (!news->old)
+		stream(c->flow, dir)->wnd = seg->wnd;
+	if (edge > half->edge_out)
+		half->edge_out = edge;
+	news->acked = ack_refresh(half);
+	if (!c->flow->passive) {
+		check_hole(c, rdir, half, seg);
+		news->acked |= follow_up(c, rdir, half);
+	}
+	news->edge = edge_refresh(c, rdir, half);
+	if (is_pure(seg) && !news->acked && !news->edge)
+		news->suppress = (news->old && seg->n_sack == 0) || advanced || hole_is_owned(half);
+	return !c->fatal;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* data.c - a segment of an established connection: pure ACK, retransmission, out of order, or new. */
+#include "internal.h"
+
+static bool is_fin(const struct wk_tcp_seg *seg)
+{
+	return seg->flags & WK_TCP_FIN;
+}
+
+/* Sequence number for the receiver of an empty segment at `in`. */
+static uint64_t empty_seq(const struct wk_tcp_half *half, uint64_t in)
+{
+	uint64_t out;
+
+	if (half->fin_out && in > half->fin_in)
+		return half->fin_out + 1;
+	if (in + 1 == half->acked_in)
+		return half->b_out - 1; /* a keepalive or probe: unacceptable, so it is answered */
+	if (in < half->acked_in)
+		return half->nxt_out;
+	out = in >= half->e_in ? half->e_out + (in - half->e_in) : ledger_out(half, in);
+	return out < half->nxt_out ? out : half->nxt_out;
+}
+
+/* The segment goes on in its own packet, with the numbers that its receiver knows. */
+static void forward(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out,
+		    bool as_is)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct wk_tcp_half *acked = acked_by(c->flow, dir);
+	struct wk_tcp_result *result = c->result;
+
+	result->verdict = WK_TCP_FORWARD;
+	result->reason = WK_FWD_GUARDED;
+	result->edits = 0;
+	if (!as_is) {
+		result->seq = wk_seq_wrap(half->isn, seq_out);
+		result->ack = wk_seq_wrap(acked->isn, acked->acked_in);
+		result->wnd = half_plain(acked) && result->ack == seg->ack ? seg->wnd :
+									      window_raw(c->flow, dir);
+		if (result->seq != seg->seq || result->ack != seg->ack || result->wnd != seg->wnd) {
+			result->edits = WK_TCP_EDIT_NUMBERS;
+			result->reason = WK_FWD_EDITED;
+		}
+	}
+	if (seg->flags & WK_TCP_URG) {
+		result->edits |= WK_TCP_EDIT_URG;
+		result->reason = WK_FWD_EDITED;
+		wk_count(c->env->stats, WK_CNT_NORM_URG, 1);
+	}
+}
+
+/* May this packet's own acknowledgement and options stand? */
+static bool ack_as_is(const struct ctx *c, enum wk_dir dir, const struct ack_news *news)
+{
+	return half_plain(acked_by(c->flow, dir)) && !news->old;
+}
+
+/* What the packet told about the other stream must arrive even where its bytes do not. */
+static void deliver_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
+			const struct ack_news *news, uint32_t emitted)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	bool blocks = seg->n_sack > 0 && !news->old;
+
+	if (c->fatal || c->emitted[dir] != emitted || !(news->acked || news->edge || blocks))
+		return;
+	emit_ack(c, dir, seg, half->nxt_out);
+}
+
+static void pure_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
+		     const struct ack_news *news)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+
+	if (news->suppress) {
+		set_absorb(c->result, WK_ABSORB_ACK);
+		return;
+	}
+	if (half_plain(half) && ack_as_is(c, dir, news)) {
+		forward(c, dir, seg, 0, true);
+		return;
+	}
+	if (seg->n_sack > 0) {
+		emit_ack(c, dir, seg, empty_seq(half, in));
+		set_absorb(c->result, WK_ABSORB_REBUILT);
+		return;
+	}
+	forward(c, dir, seg, empty_seq(half, in), false);
+}
+
+/* Every byte has been seen before: sent on as it was judged, whatever the sender says now. */
+static void old_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
+		      const struct ack_news *news)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t end = in + seg->data_len_b;
+	uint64_t to = end < half->e_in ? end : half->e_in;
+	struct src src = { in, seg->data, seg->data_len_b };
+	uint32_t emitted = c->emitted[dir];
+
+	if (end + (is_fin(seg) ? 1 : 0) <= half->acked_in) {
+		close_answer(c, wk_dir_flip(dir));
+		deliver_ack(c, dir, seg, news, emitted);
+		set_absorb(c->result, WK_ABSORB_OLD);
+		return;
+	}
+	if (ledger_differs(half, in, seg->data, seg->data_len_b))
+		wk_count(c->env->stats, WK_CNT_RETRANS_MISMATCH, 1);
+	else if (half_plain(half) && ack_as_is(c, dir, news) && in >= half->acked_in &&
+		 end <= half->e_in && end <= half->nxt_out) {
+		forward(c, dir, seg, 0, true);
+		return;
+	}
+	if (end > half->e_in && half->held_len_b > 0 && own_held(c, dir))
+		emit_ack(c, wk_dir_flip(dir), NULL, acked_by(c->flow, dir)->nxt_out);
+	if (in < half->acked_in)
+		in = half->acked_in;
+	if (in < to || is_fin(seg)) {
+		wk_count(c->env->stats, WK_CNT_REBUILT_REXMIT, 1);
+		emit(c, dir, ledger_out(half, in < to ? in : to), ledger_out_end(half, to), &src, 1,
+		     seg->flags);
+	}
+	deliver_ack(c, dir, seg, news, emitted);
+	set_absorb(c->result, WK_ABSORB_REBUILT);
+}
+
+/* Server to client, out-of-order segments go on at once: nothing in them can be denied. Not while an
+ * insertion may still change their numbers, nor before the server's first frame has passed. */
+static bool ooo_may_pass(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
+			 const struct ack_news *news)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+
+	if (c->flow->passive)
+		return true;
+	return dir == WK_S2C && half->was_boundary && half->n_edits == 0 &&
+	       c->flow->insert_ns == 0 && half->owned_in <= half->e_in && half->held_len_b == 0 &&
+	       (seg->n_sack == 0 || ack_as_is(c, dir, news));
+}
+
+static void out_of_order(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
+			 const struct ack_news *news)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t seq_out = half->e_out + (in - half->e_in);
+	uint64_t end = seq_out + seg->data_len_b + (is_fin(seg) ? 1 : 0);
+	bool pass = ooo_may_pass(c, dir, seg, news);
+	uint32_t emitted = c->emitted[dir];
+
+	if (half->e_in != half->e_out && end > half->edge_out)
+		pass = c->flow->passive;
+	if (!ooo_insert(c, half, in, seg->data, seg->data_len_b, pass)) {
+		if (c->flow->passive)
+			close_fail(c);
+		deliver_ack(c, dir, seg, news, emitted);
+		set_drop(c->result, WK_DROP_OOO_CAP);
+		return;
+	}
+	if (is_fin(seg))
+		half->fin_in = in + seg->data_len_b;
+	if (!pass) {
+		emit_ack(c, wk_dir_flip(dir), NULL, acked_by(c->flow, dir)->nxt_out);
+		deliver_ack(c, dir, seg, news, emitted);
+		set_absorb(c->result, WK_ABSORB_OOO);
+		return;
+	}
+	if (half->nxt_out < end)
+		half->nxt_out = end;
+	forward(c, dir, seg, seq_out, half_plain(half) && ack_as_is(c, dir, news));
+}
+
+/* Sends what has been judged since E was at (from_in, from_out), but for what has gone out before. */
+static void send_judged(struct ctx *c, enum wk_dir dir, uint64_t from_in, const struct src *src,
+			uint8_t flags)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t from = ledger_out(half, from_in);
+
+	if (half->fin_out)
+		flags |= WK_TCP_FIN;
+	else
+		flags &= (uint8_t)~WK_TCP_FIN;
+	emit(c, dir, from, half->e_out, src, 1, flags);
+}
+
+/* Copies that were waiting for the hole to close. */
+static bool drain(struct ctx *c, enum wk_dir dir)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct wk_tcp_ooo *ooo;
+	uint64_t from_in, end;
+	bool held, ok = true;
+	struct src src;
+
+	while (ok && (ooo = ooo_pop(half, half->e_in + half->held_len_b))) {
+		from_in = half->e_in;
+		held = half->held_len_b > 0;
+		end = ooo->in_off + ooo->len_b;
+		if (end > half->e_in + half->held_len_b) {
+			src = (struct src){ ooo->in_off, ooo->bytes, ooo->len_b };
+			ok = consume(c, dir, ooo->in_off, ooo->bytes, ooo->len_b, ooo->gone);
+			/* Held bytes before it have not gone out; saying the rest twice does no
+			 * harm. */
+			if (ok && (!ooo->gone || held)) {
+				consume_fin(c, dir);
+				if (!c->fatal && (half->e_in > from_in || half->fin_out))
+					send_judged(c, dir, from_in, &src, WK_TCP_PSH);
+			}
+		}
+		wk_mem_free(c->env->mem, ooo);
+		ok = ok && !c->fatal;
+	}
+	if (ok)
+		consume_fin(c, dir);
+	return ok && !c->fatal;
+}
+
+/* Held bytes: owned at once if the sender has nothing more to say for now, else after a while. */
+static void hold(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+
+	if (c->flow->passive || half->held_len_b == 0)
+		return;
+	if (!(seg->flags & WK_TCP_PSH) && !half->hold_now) {
+		half->hold_at_ns = c->env->now_ns + c->env->limits->hold_ns;
+		return;
+	}
+	own_held(c, dir);
+}
+
+/* After the judging of a c2s segment the sender may be owed an ACK that nobody else will send (its
+ * bytes are deleted or owned), and the client a reply. One packet can carry both. */
+static void settle(struct ctx *c, enum wk_dir dir, uint64_t acked_in)
+{
+	enum wk_dir back = wk_dir_flip(dir);
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct wk_tcp_half *reply = stream(c->flow, WK_S2C);
+	uint32_t emitted = c->emitted[back];
+
+	ack_refresh(half);
+	if (dir == WK_C2S && insert_try(c))
+		emit(c, WK_S2C, reply->nxt_out, reply->e_out, NULL, 0, WK_TCP_PSH);
+	if (!c->fatal && half->acked_in > acked_in && c->emitted[back] == emitted)
+		emit_ack(c, back, NULL, acked_by(c->flow, dir)->nxt_out);
+}
+
+static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
+		      const struct ack_news *news)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct src src = { in, seg->data, seg->data_len_b };
+	uint64_t from_in = half->e_in, from_out = half->e_out, acked_in = half->acked_in;
+	uint64_t resend = in < from_in && in + seg->data_len_b > half->acked_in ? in : from_in;
+	uint32_t emitted = c->emitted[dir];
+	bool whole;
+
+	c->cut = half->held_len_b > 0 || in != half->e_in || half->ooo != NULL ||
+		 (seg->n_sack > 0 && !ack_as_is(c, dir, news));
+	if (is_fin(seg))
+		half->fin_in = in + seg->data_len_b;
+	if (!consume(c, dir, in, seg->data, seg->data_len_b, c->flow->passive))
+		return;
+	consume_fin(c, dir);
+	if (c->fatal)
+		return;
+	ledger_retire(c, half);
+	whole = !c->cut && (half_plain(half) ||
+			    half->e_out + (half->fin_out ? 1 : 0) <= half->edge_out);
+	if (whole) {
+		if (half->nxt_out < half->e_out + (half->fin_out ? 1 : 0))
+			half->nxt_out = half->e_out + (half->fin_out ? 1 : 0);
+		forward(c, dir, seg, from_out, half_plain(half) && ack_as_is(c, dir, news));
+		own_arm(c, half);
+		return;
+	}
+	if (resend < half->acked_in)
+		resend = half->acked_in < from_in ? half->acked_in : from_in;
+	if (half->e_in > resend || half->fin_out || half->e_out > from_out) {
+		send_judged(c, dir, resend, &src, seg->flags);
+		set_absorb(c->result, WK_ABSORB_REBUILT);
+	}
+	if (c->emitted[dir] != emitted)
+		wk_count(c->env->stats, WK_CNT_RESEGMENTED, 1);
+	else
+		set_absorb(c->result, half->held_len_b > 0 ? WK_ABSORB_HELD : WK_ABSORB_DELETED);
+	if (c->emitted[dir] == emitted && (seg->flags & WK_TCP_CWR))
+		half->cwr_owed = true;
+	if (!drain(c, dir))
+		return;
+	hold(c, dir, seg);
+	settle(c, dir, acked_in);
+	deliver_ack(c, dir, seg, news, emitted);
+}
+
+/* PAWS (RFC 7323 5.3) for segments that carry something. */
+static bool paws_ok(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+
+	if (!c->flow->ts_on || !seg->has_ts)
+		return true;
+	if (half->ts_known && (seg->data_len_b > 0 || is_fin(seg)) &&
+	    wk_seq_lt(seg->tsval, half->ts_recent))
+		return false;
+	if (in <= half->acked_in && (!half->ts_known || wk_seq_lt(half->ts_recent, seg->tsval)))
+		half->ts_recent = seg->tsval;
+	if (!half->ts_known || wk_seq_lt(half->tsval, seg->tsval))
+		half->tsval = seg->tsval;
+	half->ts_known = true;
+	return true;
+}
+
+void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
+		const struct ack_news *news)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	int64_t at = wk_seq_unwrap(half->isn, seg->seq, half->e_in);
+	uint64_t in = at > 0 ? (uint64_t)at : 0;
+	uint64_t rcv = half->e_in + half->held_len_b;
+	uint64_t end;
+
+	if (at < 1) {
+		/* Before the first byte: nothing in it can be new. A keepalive before any data is. */
+		if (seg->data_len_b > 0 || is_fin(seg)) {
+			close_answer(c, wk_dir_flip(dir));
+			set_absorb(c->result, WK_ABSORB_OLD);
+			return;
+		}
+	}
+	if (!paws_ok(c, dir, seg, in)) {
+		close_answer(c, wk_dir_flip(dir));
+		set_drop(c->result, WK_DROP_PAWS);
+		return;
+	}
+	if (seg->data_len_b == 0 && !is_fin(seg)) {
+		pure_ack(c, dir, seg, in, news);
+		return;
+	}
+	end = in + seg->data_len_b;
+	if ((half->fin_in && (end > half->fin_in || (is_fin(seg) && end != half->fin_in))) ||
+	    (in > half->edge_given && !c->flow->passive)) {
+		close_answer(c, wk_dir_flip(dir));
+		set_drop(c->result, WK_DROP_WINDOW);
+		return;
+	}
+	if (end < rcv || (end == rcv && (!is_fin(seg) || half->fin_out)))
+		old_bytes(c, dir, seg, in, news);
+	else if (in > rcv)
+		out_of_order(c, dir, seg, in, news);
+	else if (dir == WK_C2S && (half->ledger_b > c->env->limits->ledger_b ||
+				   half->n_recs > c->env->limits->ledger_records))
+		set_drop(c->result, WK_DROP_LEDGER_CAP);
+	else
+		new_bytes(c, dir, seg, in, news);
+	end += is_fin(seg) ? 1 : 0;
+	if (c->flow->passive && half->nxt_out < end)
+		half->nxt_out = end;
+}

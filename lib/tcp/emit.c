@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* emit.c - the one place that makes packets. */
+#include <string.h>
+
+#include "internal.h"
+
+/* RFC 9293 3.7.1: what a peer takes that announced no MSS. */
+#define MSS_DEFAULT 536u
+#define MSS_MIN	    48u /* below, options alone would fill a packet */
+
+/* Walks the out space of a stream: records, and the transparent ranges between them. */
+struct walk {
+	struct wk_tcp_rec *rec; /* next record at or behind the position */
+	uint64_t base_in;
+	uint64_t base_out;
+};
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+static void put_ts(struct wk_tcp_out *out, uint32_t tsval, uint32_t tsecr)
+{
+	uint8_t *p = out->opts + out->opts_len_b;
+
+	p[0] = 1;
+	p[1] = 1;
+	p[2] = 8;
+	p[3] = 10;
+	put32(p + 4, tsval);
+	put32(p + 8, tsecr);
+	out->opts_len_b = (uint8_t)(out->opts_len_b + 12);
+}
+
+static void put_sack(struct wk_tcp_out *out, const struct wk_tcp_sack *blocks, uint32_t n)
+{
+	uint8_t *p = out->opts + out->opts_len_b;
+
+	if (n == 0)
+		return;
+	p[0] = 1;
+	p[1] = 1;
+	p[2] = 5;
+	p[3] = (uint8_t)(2 + 8 * n);
+	for (uint32_t i = 0; i < n; i++) {
+		put32(p + 4 + 8 * i, blocks[i].left);
+		put32(p + 8 + 8 * i, blocks[i].right);
+	}
+	out->opts_len_b = (uint8_t)(out->opts_len_b + 4 + 8 * n);
+}
+
+uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir)
+{
+	const struct wk_tcp_half *acked = &flow->half[wk_dir_flip(dir)];
+	uint64_t wnd = 0;
+
+	if (acked->edge_given > acked->acked_in)
+		wnd = (acked->edge_given - acked->acked_in) >> flow->half[dir].wscale;
+	return wnd > UINT16_MAX ? UINT16_MAX : (uint16_t)wnd;
+}
+
+/* Everything but sequence number, payload and SACK. */
+static void out_begin(struct ctx *c, enum wk_dir dir, struct wk_tcp_out *out, uint8_t flags)
+{
+	struct wk_tcp_flow *flow = c->flow;
+	struct wk_tcp_half *half = stream(flow, dir);
+	struct wk_tcp_half *acked = acked_by(flow, dir);
+
+	out->dir = dir;
+	out->flags = (uint8_t)(flags | WK_TCP_ACK);
+	out->opts_len_b = 0;
+	out->ack = wk_seq_wrap(acked->isn, acked->acked_in);
+	out->wnd = window_raw(flow, dir);
+	out->n_iov = 0;
+	out->data_len_b = 0;
+	if (half->cwr_owed) {
+		out->flags |= WK_TCP_CWR;
+		half->cwr_owed = false;
+	}
+	if (flow->ts_on)
+		put_ts(out, half->tsval, acked->tsval);
+}
+
+static void out_send(struct ctx *c, const struct wk_tcp_out *out)
+{
+	c->emitted[out->dir]++;
+	c->env->hooks->tx(c->env->user, out);
+}
+
+static uint32_t payload_max(const struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t opts_len_b)
+{
+	uint32_t mss = flow->half[wk_dir_flip(dir)].mss;
+
+	if (mss == 0)
+		mss = MSS_DEFAULT;
+	if (mss < MSS_MIN)
+		mss = MSS_MIN;
+	return mss - opts_len_b;
+}
+
+static void walk_to(struct walk *walk, uint64_t out)
+{
+	while (walk->rec && walk->rec->out_off + walk->rec->out_len_b <= out) {
+		walk->base_in = walk->rec->in_off + walk->rec->in_len_b;
+		walk->base_out = walk->rec->out_off + walk->rec->out_len_b;
+		walk->rec = walk->rec->next;
+	}
+}
+
+/* The bytes at `out`, as many as are in one piece. @return 0 when nobody has them. */
+static uint32_t piece(struct ctx *c, struct walk *walk, uint64_t out, const struct src *src,
+		      uint32_t n, const uint8_t **data)
+{
+	struct wk_tcp_rec *rec;
+	uint64_t in, len = UINT32_MAX;
+
+	walk_to(walk, out);
+	rec = walk->rec;
+	if (rec && rec->out_off <= out) {
+		rec->rexmit = rec->rexmit || rec->sent_ns != 0;
+		rec->sent_ns = c->env->now_ns;
+		*data = rec->bytes + (out - rec->out_off);
+		return (uint32_t)(rec->out_off + rec->out_len_b - out);
+	}
+	if (rec)
+		len = rec->out_off - out;
+	in = walk->base_in + (out - walk->base_out);
+	for (uint32_t i = 0; i < n; i++) {
+		if (in < src[i].in_off || in >= src[i].in_off + src[i].len_b)
+			continue;
+		*data = src[i].data + (in - src[i].in_off);
+		if (len > src[i].in_off + src[i].len_b - in)
+			len = src[i].in_off + src[i].len_b - in;
+		return (uint32_t)len;
+	}
+	return 0;
+}
+
+/* Fills one packet from `out` on. @return where it ends. */
+static uint64_t fill(struct ctx *c, struct walk *walk, uint64_t out, uint64_t to,
+		     const struct src *src, uint32_t n, struct wk_tcp_out *pkt)
+{
+	uint32_t room = payload_max(c->flow, pkt->dir, pkt->opts_len_b);
+	const uint8_t *data;
+	uint64_t len;
+
+	while (out < to && room > 0 && pkt->n_iov < WK_TCP_IOV_MAX) {
+		len = piece(c, walk, out, src, n, &data);
+		if (len == 0)
+			break;
+		if (len > to - out)
+			len = to - out;
+		if (len > room)
+			len = room;
+		pkt->iov[pkt->n_iov].data = data;
+		pkt->iov[pkt->n_iov].len_b = (uint32_t)len;
+		pkt->n_iov++;
+		pkt->data_len_b += (uint32_t)len;
+		room -= (uint32_t)len;
+		out += len;
+	}
+	return out;
+}
+
+static void sent_up_to(struct wk_tcp_half *half, uint64_t out)
+{
+	if (half->nxt_out < out)
+		half->nxt_out = out;
+}
+
+void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const struct src *src,
+	  uint32_t n, uint8_t flags)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct walk walk = { half->head, half->base_in, half->base_out };
+	bool fin = (flags & WK_TCP_FIN) && half->fin_out && to >= half->fin_out;
+	uint8_t ecn = flags & WK_TCP_ECE;
+	uint64_t end = to;
+	struct wk_tcp_out pkt;
+	uint64_t next;
+
+	if (c->flow->passive) {
+		sent_up_to(half, to + (fin ? 1 : 0));
+		return;
+	}
+	if (from < half->b_out)
+		from = half->b_out;
+	if (!half_plain(half) && end > half->edge_out)
+		end = half->edge_out;
+	while (from < end) {
+		out_begin(c, dir, &pkt, ecn);
+		pkt.seq = wk_seq_wrap(half->isn, from);
+		next = fill(c, &walk, from, end, src, n, &pkt);
+		if (next == from)
+			break;
+		if (next == to) {
+			pkt.flags |= flags & WK_TCP_PSH;
+			if (fin)
+				pkt.flags |= WK_TCP_FIN;
+			fin = false;
+		}
+		sent_up_to(half, next + ((pkt.flags & WK_TCP_FIN) ? 1 : 0));
+		out_send(c, &pkt);
+		from = next;
+	}
+	if (fin && from == to) {
+		out_begin(c, dir, &pkt, WK_TCP_FIN | ecn);
+		pkt.seq = wk_seq_wrap(half->isn, to);
+		sent_up_to(half, to + 1);
+		out_send(c, &pkt);
+	}
+	own_arm(c, half);
+}
+
+/* The blocks of a receiver's ACK in the sender's numbers. What lies below the acknowledgement, begins
+ * at it (the hole is an insertion of ours) or shrinks to nothing is left out. */
+static uint32_t sack_translate(const struct wk_tcp_half *acked, const struct wk_tcp_seg *seg,
+			       struct wk_tcp_sack *blocks)
+{
+	int64_t left, right;
+	uint64_t from, to;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < seg->n_sack && n < 3; i++) {
+		left = wk_seq_unwrap(acked->isn, seg->sack[i].left, acked->b_out);
+		right = wk_seq_unwrap(acked->isn, seg->sack[i].right, acked->b_out);
+		if (left < (int64_t)acked->b_out || right <= left ||
+		    right > (int64_t)acked->nxt_out)
+			continue;
+		from = ledger_in(acked, (uint64_t)left, true);
+		to = ledger_in(acked, (uint64_t)right, false);
+		if (from <= acked->acked_in || to <= from)
+			continue;
+		blocks[n].left = wk_seq_wrap(acked->isn, from);
+		blocks[n].right = wk_seq_wrap(acked->isn, to);
+		n++;
+	}
+	return n;
+}
+
+/* Our own out-of-order queue, towards its sender; adjacent copies are one block. */
+static uint32_t sack_own(const struct wk_tcp_half *acked, struct wk_tcp_sack *blocks)
+{
+	uint64_t end = 0;
+	uint32_t n = 0;
+
+	for (const struct wk_tcp_ooo *ooo = acked->ooo; ooo; ooo = ooo->next) {
+		if (n > 0 && ooo->in_off == end) {
+			end += ooo->len_b;
+			blocks[n - 1].right = wk_seq_wrap(acked->isn, end);
+			continue;
+		}
+		if (n == 3)
+			break;
+		end = ooo->in_off + ooo->len_b;
+		blocks[n].left = wk_seq_wrap(acked->isn, ooo->in_off);
+		blocks[n].right = wk_seq_wrap(acked->isn, end);
+		n++;
+	}
+	return n;
+}
+
+void emit_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct wk_tcp_half *acked = acked_by(c->flow, dir);
+	struct wk_tcp_sack blocks[WK_TCP_SACK_MAX];
+	struct wk_tcp_out pkt;
+	uint32_t n = 0;
+
+	if (c->flow->passive)
+		return;
+	out_begin(c, dir, &pkt, seg ? (uint8_t)(seg->flags & WK_TCP_ECE) : 0);
+	pkt.seq = wk_seq_wrap(half->isn, seq_out);
+	if (c->flow->sack_on)
+		n = seg ? sack_translate(acked, seg, blocks) : sack_own(acked, blocks);
+	put_sack(&pkt, blocks, n);
+	wk_count(c->env->stats, WK_CNT_BUILT_ACKS, 1);
+	out_send(c, &pkt);
+}
+
+void emit_rst(struct ctx *c, enum wk_dir dir)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct wk_tcp_out pkt;
+
+	if (c->flow->passive)
+		return;
+	out_begin(c, dir, &pkt, WK_TCP_RST);
+	pkt.seq = wk_seq_wrap(half->isn, half->nxt_out);
+	pkt.wnd = 0;
+	wk_count(c->env->stats, WK_CNT_BUILT_RSTS, 1);
+	out_send(c, &pkt);
+}

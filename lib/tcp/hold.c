@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hold.c - bytes that wait: in order but not decidable yet, and out of order. */
+#include <string.h>
+
+#include "internal.h"
+
+#define HELD_MIN_B 64u
+
+bool hold_append(struct ctx *c, struct wk_tcp_half *half, const uint8_t *data, uint32_t len_b)
+{
+	uint32_t need = half->held_len_b + len_b;
+	uint32_t cap = half->held_cap_b > 0 ? half->held_cap_b : HELD_MIN_B;
+	uint8_t *buf;
+
+	if (need > c->env->limits->hold_b)
+		return false;
+	if (need > half->held_cap_b) {
+		while (cap < need)
+			cap *= 2;
+		buf = wk_mem_realloc(c->env->mem, half->held, cap);
+		if (!buf)
+			return false;
+		half->held = buf;
+		half->held_cap_b = cap;
+	}
+	memcpy(half->held + half->held_len_b, data, len_b);
+	half->held_len_b = need;
+	return true;
+}
+
+/* Takes len_b judged bytes from the front; an empty buffer is given back. */
+void hold_consume(struct wk_tcp_half *half, uint32_t len_b, struct wk_mem *mem)
+{
+	half->held_len_b -= len_b;
+	if (half->held_len_b > 0) {
+		memmove(half->held, half->held + len_b, half->held_len_b);
+		return;
+	}
+	wk_mem_free(mem, half->held);
+	half->held = NULL;
+	half->held_cap_b = 0;
+	half->hold_now = false;
+	half->hold_at_ns = NEVER;
+}
+
+static struct wk_tcp_ooo *ooo_new(struct ctx *c, struct wk_tcp_half *half, uint64_t in,
+				  const uint8_t *data, uint32_t len_b, bool gone)
+{
+	struct wk_tcp_ooo *ooo;
+
+	/* Small segments are charged their head too: they cannot multiply the bound. */
+	if (half->ooo_b + sizeof(*ooo) + len_b > c->env->limits->ooo_b)
+		return NULL;
+	ooo = wk_mem_alloc(c->env->mem, sizeof(*ooo) + len_b);
+	if (!ooo)
+		return NULL;
+	ooo->next = NULL;
+	ooo->in_off = in;
+	ooo->len_b = len_b;
+	ooo->gone = gone;
+	memcpy(ooo->bytes, data, len_b);
+	half->ooo_b += (uint32_t)sizeof(*ooo) + len_b;
+	return ooo;
+}
+
+/* Keeps the parts of data[len_b] at `in` that are not there yet: the first copy of a byte wins.
+ * @return false when something found no room. */
+bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint8_t *data,
+		uint32_t len_b, bool gone)
+{
+	struct wk_tcp_ooo **link = &half->ooo;
+	struct wk_tcp_ooo *ooo;
+	uint64_t end = in + len_b, stop;
+
+	while (in < end) {
+		while (*link && (*link)->in_off + (*link)->len_b <= in)
+			link = &(*link)->next;
+		if (*link && (*link)->in_off <= in) {
+			stop = (*link)->in_off + (*link)->len_b;
+			if (stop >= end)
+				return true;
+			data += stop - in;
+			in = stop;
+			continue;
+		}
+		stop = *link && (*link)->in_off < end ? (*link)->in_off : end;
+		ooo = ooo_new(c, half, in, data, (uint32_t)(stop - in), gone);
+		if (!ooo)
+			return false;
+		ooo->next = *link;
+		*link = ooo;
+		data += stop - in;
+		in = stop;
+	}
+	return true;
+}
+
+/* Takes the first segment off the list if it begins at or below upto. The caller frees it. */
+struct wk_tcp_ooo *ooo_pop(struct wk_tcp_half *half, uint64_t upto)
+{
+	struct wk_tcp_ooo *ooo = half->ooo;
+
+	if (!ooo || ooo->in_off > upto)
+		return NULL;
+	half->ooo = ooo->next;
+	half->ooo_b -= (uint32_t)sizeof(*ooo) + ooo->len_b;
+	return ooo;
+}
+
+void hold_free(struct wk_tcp_half *half, struct wk_mem *mem)
+{
+	struct wk_tcp_ooo *ooo;
+
+	wk_mem_free(mem, half->held);
+	half->held = NULL;
+	half->held_len_b = 0;
+	half->held_cap_b = 0;
+	half->hold_at_ns = NEVER;
+	while ((ooo = ooo_pop(half, UINT64_MAX)))
+		wk_mem_free(mem, ooo);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* internal.h - shared by the files of lib/tcp. */
+#pragma once
+
+#include "wk_seq.h"
+#include "wk_tcp.h"
+
+#define NEVER UINT64_MAX
+
+/* A record of the ledger: a range of the stream that must never change again. Sorted by both
+ * offsets; between records offsets advance alike. */
+struct wk_tcp_rec {
+	struct wk_tcp_rec *next;
+	uint64_t in_off;
+	uint64_t out_off;
+	uint64_t sent_ns; /* last time it went out; for our estimate */
+	uint32_t in_len_b;
+	uint32_t out_len_b;
+	uint32_t cap_b; /* room in bytes[] */
+	uint8_t kind;	/* enum rec_kind */
+	bool owned;	/* nobody but us will retransmit it */
+	bool rexmit;	/* has been retransmitted: no round-trip sample */
+	uint8_t bytes[];
+};
+
+enum rec_kind {
+	REC_PIN = 0,
+	REC_DEL = 1,
+	REC_REPL = 2,
+	REC_INSERT = 3,
+	REC_PATCH = 4,
+};
+
+/* An out-of-order segment: a copy. */
+struct wk_tcp_ooo {
+	struct wk_tcp_ooo *next;
+	uint64_t in_off;
+	uint32_t len_b;
+	bool gone; /* has been forwarded all the same (server to client) */
+	uint8_t bytes[];
+};
+
+/* Bytes at hand, for ranges that the ledger does not hold. */
+struct src {
+	uint64_t in_off;
+	const uint8_t *data;
+	uint32_t len_b;
+};
+
+#define SRC_MAX 2u
+
+/* Context of one call. */
+struct ctx {
+	struct wk_tcp_flow *flow;
+	const struct wk_tcp_env *env;
+	struct wk_tcp_result *result; /* NULL outside of input */
+	bool fatal;		      /* the flow has been reset on the way */
+	bool cut;		      /* the segment at hand cannot go on as it is */
+	uint32_t emitted[WK_DIRS];    /* packets built so far, by direction */
+};
+
+static inline struct wk_tcp_half *stream(struct wk_tcp_flow *flow, enum wk_dir dir)
+{
+	return &flow->half[dir];
+}
+
+static inline struct wk_tcp_half *acked_by(struct wk_tcp_flow *flow, enum wk_dir dir)
+{
+	return &flow->half[wk_dir_flip(dir)];
+}
+
+static inline void set_drop(struct wk_tcp_result *result, enum wk_reason reason)
+{
+	result->verdict = WK_TCP_DROP;
+	result->reason = reason;
+}
+
+static inline void set_absorb(struct wk_tcp_result *result, enum wk_reason reason)
+{
+	result->verdict = WK_TCP_ABSORB;
+	result->reason = reason;
+}
+
+/* ledger.c */
+static inline bool rec_same_len(const struct wk_tcp_rec *rec)
+{
+	return rec->kind == REC_PIN || rec->kind == REC_PATCH;
+}
+/* The numbers of a stream are the same on both sides now and for all that is unacknowledged. */
+static inline bool half_plain(const struct wk_tcp_half *half)
+{
+	return half->e_in == half->e_out && half->n_edits == 0 && half->owned_in <= half->e_in;
+}
+bool ledger_add(struct ctx *c, struct wk_tcp_half *half, enum rec_kind kind, uint32_t in_len_b,
+		const uint8_t *bytes, uint32_t out_len_b, bool owned);
+void ledger_retire(struct ctx *c, struct wk_tcp_half *half);
+void ledger_free(struct wk_tcp_half *half, struct wk_mem *mem);
+/* Where the byte `in` is for the receiver; ties map forward, inside a replacement down. */
+uint64_t ledger_out(const struct wk_tcp_half *half, uint64_t in);
+/* One past where the byte `in - 1` is; inside a replacement up. */
+uint64_t ledger_out_end(const struct wk_tcp_half *half, uint64_t in);
+/* The reverse: ties map forward; inside a replacement or insertion down, or up. */
+uint64_t ledger_in(const struct wk_tcp_half *half, uint64_t out, bool up);
+/* How far the sender may be acknowledged. */
+uint64_t ledger_ack(const struct wk_tcp_half *half);
+/* Does data[len_b] at `in` say something else than what is pinned there? */
+bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data, uint32_t len_b);
+
+/* hold.c */
+bool hold_append(struct ctx *c, struct wk_tcp_half *half, const uint8_t *data, uint32_t len_b);
+void hold_consume(struct wk_tcp_half *half, uint32_t len_b, struct wk_mem *mem);
+bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint8_t *data,
+		uint32_t len_b, bool gone);
+struct wk_tcp_ooo *ooo_pop(struct wk_tcp_half *half, uint64_t upto);
+void hold_free(struct wk_tcp_half *half, struct wk_mem *mem);
+
+/* emit.c: the only place that makes packets. */
+/* Sends the out range [from, to) of the stream dir, cut at the receiver's MSS, from the ledger and
+ * from src[n]; stops where bytes are missing or beyond the receiver's edge. fin: the FIN follows if
+ * the range reaches it. */
+void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const struct src *src,
+	  uint32_t n, uint8_t flags);
+/* An empty packet of the stream dir that acknowledges the other one. */
+void emit_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out);
+void emit_rst(struct ctx *c, enum wk_dir dir);
+/* The raw window to announce in packets of dir. */
+uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir);
+
+/* ack.c */
+struct ack_news {
+	bool acked;   /* the sender learns of more acknowledged bytes */
+	bool edge;    /* or of a larger window */
+	bool old;     /* below what was acknowledged before */
+	bool suppress; /* a pure ACK with this news need not be forwarded */
+};
+/* Takes the acknowledgement, window and SACK of a packet of dir. @return false: drop it (reason in
+ * the result). */
+bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, struct ack_news *news);
+/* Recomputes what may be acknowledged to the sender of the stream dir. @return true if it grew. */
+bool ack_refresh(struct wk_tcp_half *half);
+
+/* data.c */
+void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
+		const struct ack_news *news);
+
+/* consume.c */
+/* Shows the judge data[len_b] at `in` (which meets the end of the held bytes) and carries out what it
+ * says; what it cannot decide is held. gone: the bytes have gone out already. Sends nothing.
+ * @return false when the flow has been reset. */
+bool consume(struct ctx *c, enum wk_dir dir, uint64_t in, const uint8_t *data, uint32_t len_b,
+	     bool gone);
+/* The sender's FIN, if everything before it has been judged or never will be. */
+void consume_fin(struct ctx *c, enum wk_dir dir);
+
+/* insert.c */
+bool insert_try(struct ctx *c);
+/* Right edge that the server may be given while an insertion waits for room. */
+uint64_t insert_edge_cap(struct ctx *c, uint64_t edge_in);
+
+/* own.c */
+bool own_held(struct ctx *c, enum wk_dir dir);
+void own_arm(struct ctx *c, struct wk_tcp_half *half);
+void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out);
+void own_rexmit(struct ctx *c, enum wk_dir dir);
+
+/* handshake.c */
+void handshake_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
+/* A SYN inside an established connection. @return false: go on with it as with any segment. */
+bool handshake_syn_inside(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
+
+/* close.c */
+void close_rst(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
+void close_fail(struct ctx *c);
+void close_check(struct ctx *c);
+void close_tombstone(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
+/* An ACK in answer to a segment that brought nothing, at most one a millisecond. */
+void close_answer(struct ctx *c, enum wk_dir dir);
+void close_free(struct ctx *c, enum wk_tcp_state state);

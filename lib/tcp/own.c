@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* own.c - bytes that only we can send again: insertions, and held bytes that we have acknowledged to
+ * their sender. The estimate is RFC 6298's, with a floor of our own. */
+#include "internal.h"
+
+#define RTO_FIRST_NS 1000000000ull /* RFC 6298 2.1 */
+
+static struct wk_tcp_rec *first_owned(const struct wk_tcp_half *half)
+{
+	for (struct wk_tcp_rec *rec = half->head; rec; rec = rec->next)
+		if (rec->owned && rec->out_len_b > 0 &&
+		    rec->out_off + rec->out_len_b > half->b_out)
+			return rec;
+	return NULL;
+}
+
+static uint64_t rto_bounded(const struct ctx *c, uint64_t rto_ns)
+{
+	if (rto_ns < c->env->limits->rto_min_ns)
+		return c->env->limits->rto_min_ns;
+	if (rto_ns > c->env->limits->rto_max_ns)
+		return c->env->limits->rto_max_ns;
+	return rto_ns;
+}
+
+void own_arm(struct ctx *c, struct wk_tcp_half *half)
+{
+	if (half->rto_at_ns != NEVER || half->n_edits == 0 || !first_owned(half))
+		return;
+	if (half->rto_ns == 0)
+		half->rto_ns = rto_bounded(c, RTO_FIRST_NS / 4);
+	half->rto_at_ns = c->env->now_ns + half->rto_ns;
+}
+
+static void rtt_sample(struct ctx *c, struct wk_tcp_half *half, uint64_t rtt_ns)
+{
+	uint64_t diff;
+
+	if (half->srtt_ns == 0) {
+		half->srtt_ns = rtt_ns;
+		half->rttvar_ns = rtt_ns / 2;
+	} else {
+		diff = half->srtt_ns > rtt_ns ? half->srtt_ns - rtt_ns : rtt_ns - half->srtt_ns;
+		half->rttvar_ns = half->rttvar_ns * 3 / 4 + diff / 4;
+		half->srtt_ns = half->srtt_ns * 7 / 8 + rtt_ns / 8;
+	}
+	half->rto_ns = rto_bounded(c, half->srtt_ns + 4 * half->rttvar_ns);
+}
+
+/* The receiver has acknowledged more: a sample if it was sent once, and a fresh timer. */
+void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct wk_tcp_rec *rec;
+
+	if (half->rto_at_ns == NEVER)
+		return;
+	for (rec = half->head; rec && rec->out_off < half->b_out; rec = rec->next) {
+		if (!rec->owned || rec->out_off < old_b_out || rec->sent_ns == 0)
+			continue;
+		if (!rec->rexmit)
+			rtt_sample(c, half, c->env->now_ns - rec->sent_ns);
+		else
+			half->rto_ns = rto_bounded(c, half->srtt_ns + 4 * half->rttvar_ns);
+	}
+	half->retries = 0;
+	half->rto_at_ns = NEVER;
+	own_arm(c, half);
+}
+
+/* Sends the first owned bytes again, at most a packet. */
+void own_rexmit(struct ctx *c, enum wk_dir dir)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct wk_tcp_rec *rec = first_owned(half);
+	uint64_t from, to;
+
+	if (!rec)
+		return;
+	from = rec->out_off > half->b_out ? rec->out_off : half->b_out;
+	to = rec->out_off + rec->out_len_b;
+	if (to > from + half->mss && half->mss > 0)
+		to = from + half->mss;
+	if (from >= half->edge_out) {
+		/* A closed window: probe it instead (RFC 9293 3.8.6.1). */
+		emit_ack(c, dir, NULL, half->b_out - 1);
+		return;
+	}
+	wk_count(c->env->stats, WK_CNT_OWNED_REXMIT, 1);
+	emit(c, dir, from, to, NULL, 0, WK_TCP_PSH);
+}
+
+/* Becomes the owner of what is held, as far as the receiver's window goes, once the receiver has
+ * acknowledged everything before it: an ACK is cumulative, and DATA payload that has gone on can be
+ * retransmitted by its sender alone.
+ * @return true if the sender is to be told (acked_in has grown). */
+bool own_held(struct ctx *c, enum wk_dir dir)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t upto = half->e_in + half->held_len_b;
+	uint64_t room;
+
+	half->hold_at_ns = NEVER;
+	half->hold_now = true;
+	if (c->flow->passive || half->fin_out || half->b_out < half->e_out ||
+	    half->edge_out <= half->e_out)
+		return false;
+	room = half->edge_out - half->e_out;
+	if (half->held_len_b > room)
+		upto = half->e_in + room;
+	if (upto <= half->owned_in)
+		return false;
+	wk_count(c->env->stats, WK_CNT_OWNED_BYTES,
+		 upto - (half->owned_in > half->e_in ? half->owned_in : half->e_in));
+	half->owned_in = upto;
+	return ack_refresh(half);
+}

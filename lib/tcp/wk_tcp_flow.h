@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wk_tcp_flow.h - the state of an editable stream, to be embedded by its owner.
+ *
+ * Private to lib/tcp; public only so that its size is known. Offsets are 64 bit and unwrapped (see
+ * wk_seq.h): 0 is the SYN, 1 the first byte. About 500 bytes a flow. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wk_dir.h"
+
+struct wk_tcp_rec;
+struct wk_tcp_ooo;
+
+/* One stream: what its sender sends, what its receiver sees and acknowledges. */
+struct wk_tcp_half {
+	uint64_t e_in; /* first byte not yet judged, as the sender numbers it */
+	uint64_t e_out; /* and as the receiver sees it */
+	uint64_t b_out; /* first byte the receiver has not acknowledged (FIN counts as one) */
+	uint64_t nxt_out; /* one past the highest that has gone out (FIN included) */
+	uint64_t edge_out; /* right window edge that the receiver has announced, highest */
+	uint64_t acked_in; /* highest acknowledgement given to the sender */
+	uint64_t edge_given; /* highest right edge given to the sender */
+	uint64_t owned_in; /* bytes below are owned: acknowledged before the receiver did */
+	uint64_t gone_in; /* bytes below have gone out before they were judged */
+
+	/* Ledger: where the offsets meet below its first record, and the records. */
+	uint64_t base_in;
+	uint64_t base_out;
+	struct wk_tcp_rec *head;
+	struct wk_tcp_rec *tail;
+	uint32_t ledger_b;
+	uint32_t n_recs;
+	uint32_t n_edits; /* records that are not plain, unowned pins */
+
+	/* In-order bytes from e_in on that the judge could not decide yet. */
+	uint32_t held_len_b;
+	uint32_t held_cap_b;
+	uint8_t *held;
+	uint64_t hold_at_ns; /* when they are to be owned, UINT64_MAX: not armed */
+
+	struct wk_tcp_ooo *ooo; /* out-of-order segments, sorted, not overlapping */
+	uint32_t ooo_b;
+
+	uint32_t isn;
+	uint32_t to_boundary_b; /* from e_in; WK_OP_BOUNDARY_UNKNOWN */
+	uint64_t fin_in;	/* offset of the sender's FIN, 0: none seen */
+	uint64_t fin_out;	/* where it is for the receiver, 0: not judged yet */
+
+	/* Owned bytes: our retransmission timer. */
+	uint64_t rto_at_ns; /* UINT64_MAX: not armed */
+	uint64_t rto_ns;
+	uint64_t srtt_ns;
+	uint64_t rttvar_ns;
+	uint32_t retries;
+	uint32_t dup_acks;
+
+	/* What the sender said of itself. */
+	uint32_t tsval; /* highest that went out */
+	uint32_t ts_recent; /* highest of in-order segments: PAWS */
+	uint16_t wnd; /* last window it announced for the other stream, raw */
+	uint16_t mss; /* that it can receive */
+	uint8_t wscale;
+	bool has_ts_option; /* its SYN offered timestamps */
+	bool has_wscale;
+	bool sack_permitted;
+	bool ts_known;
+	bool hold_now; /* own the held bytes as soon as all before them is acknowledged */
+	bool at_boundary; /* e_in is at a frame boundary */
+	bool was_boundary; /* and has been before: the first frame has passed */
+	bool cwr_owed;
+};
+
+struct wk_tcp_flow {
+	uint8_t state; /* enum wk_tcp_state */
+	bool passive;
+	bool ts_on;   /* both sides agreed */
+	bool sack_on;
+	bool stripped; /* passive: the handshake agreed on an option that enforcing strips */
+	bool both_closed; /* both FINs acknowledged: only stragglers are served */
+	bool resyn; /* a client's SYN inside the connection waits for the server's word */
+	uint32_t resyn_isn;
+	uint64_t last_ns; /* last packet */
+	uint64_t since_ns; /* of the present state */
+	uint64_t answer_ns; /* last ACK sent to answer an old segment */
+	uint64_t insert_ns; /* since when an insertion waits for its place, 0: none */
+	uint32_t insert_b;  /* its length */
+	struct wk_tcp_half half[WK_DIRS];
+};
