@@ -1,2 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "wk_h2.h"
+/* One connection: its life, and the loop that judges bytes. */
+#include "h2_priv.h"
+
+const struct wk_h2_limits wk_h2_limits_default = {
+	.block_b = 32 * 1024,
+	.continuations = 64,
+	.header_list_b = 64 * 1024,
+	.fields = 256,
+	.streams = 1024,
+	.pending = 512,
+	.control_per_s = 1000,
+	.control_burst = 2000,
+	.control_frame_b = 16 * 1024,
+	.credit_b = 16 * 1024,
+};
+
+struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env)
+{
+	struct wk_h2_conn *conn = wk_mem_calloc(env->mem, 1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	if (nghttp2_hd_inflate_new2(&conn->inflater, &env->lcore->mem) != 0) {
+		wk_mem_free(env->mem, conn);
+		return NULL;
+	}
+	STAILQ_INIT(&conn->answers);
+	conn->max_frame_b = H2_FRAME_DEFAULT_B;
+	conn->max_streams = UINT32_MAX;
+	conn->goaway_last = H2_ID_MASK;
+	conn->reply_table_b = H2_TABLE_DEFAULT_B;
+	conn->tokens = env->limits->control_burst;
+	conn->tokens_ns = env->now_ns;
+	return conn;
+}
+
+void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem)
+{
+	if (!conn)
+		return;
+	nghttp2_hd_inflate_del(conn->inflater);
+	h2_answers_above(conn, mem, 0);
+	wk_mem_free(mem, conn->streams.v);
+	wk_mem_free(mem, conn);
+}
+
+/* Between the client's frames nothing is ever half covered: a header block is covered whole. */
+static uint32_t to_boundary(const struct wk_h2_conn *conn, enum wk_dir dir)
+{
+	if (dir == WK_C2S)
+		return conn->data_left_b;
+	return conn->in_block ? WK_OP_BOUNDARY_UNKNOWN : conn->left_b;
+}
+
+int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
+	       const struct wk_h2_env *env, struct wk_op_list *ops)
+{
+	struct h2_cut cut = { conn, env, data, len_b, ops };
+	enum h2_step step = H2_NEXT;
+
+	ops->n = 0;
+	ops->to_boundary_b = WK_OP_BOUNDARY_UNKNOWN;
+	if (conn->error != WK_H2_E_OK)
+		return -1;
+	while (step == H2_NEXT && ops->n + H2_STEP_OPS <= WK_OP_LIST_MAX)
+		step = dir == WK_C2S ? h2_c2s_step(&cut) : h2_s2c_step(&cut);
+	/* What came before a fault is still carried out: the fault is told at the next call. */
+	if (step == H2_FAIL && ops->n == 0)
+		return -1;
+	ops->to_boundary_b = to_boundary(conn, dir);
+	if (ops->n > 0)
+		ops->ops[ops->n - 1].boundary = ops->to_boundary_b == 0;
+	return 0;
+}
+
+void wk_h2_info(const struct wk_h2_conn *conn, struct wk_h2_info *info)
+{
+	*info = (struct wk_h2_info){
+		.open_streams = conn->streams.n,
+		.highest_id = conn->highest_id,
+		.denied_calls = conn->denied_calls,
+		.allowed_calls = conn->allowed_calls,
+		.deleting = conn->deleting,
+		.reencoding = conn->reencoding,
+	};
+}

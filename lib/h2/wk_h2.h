@@ -65,7 +65,8 @@ enum wk_h2_code {
 	X(FLOOD, flood_ctl, "too many control frames")                                             \
 	X(QUEUE_CAP, inj_queue_full, "too many replies waiting for room")                          \
 	X(MEMORY, h2_memory, "out of memory for the connection's state")                           \
-	X(SERVER, h2_server, "the server's frames cannot be followed")
+	X(SERVER, h2_server, "the server's frames cannot be followed")                             \
+	X(POLICY, h2_policy, "a denied call, and the policy wants the connection reset")
 
 #define WK_H2_ERROR_ENUM(sym, key, text) WK_H2_E_##sym,
 enum wk_h2_error { WK_H2_ERRORS(WK_H2_ERROR_ENUM) WK_H2_E_MAX };
@@ -161,7 +162,9 @@ struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env);
 void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem);
 
 /* Judges data[len_b], the in-order bytes of dir from the first one not yet covered by an operation.
- * Fills ops as wk_op.h says (n and to_boundary_b included).
+ * Fills ops as wk_op.h says (n and to_boundary_b included). As long as it covers something, call it
+ * again with the rest: it returns after a REPL or PATCH (their bytes live in the lcore's scratch),
+ * at a boundary where something may be inserted, and in front of a fault, which the next call tells.
  * @return 0, or -1 when the connection must end: wk_h2_error and wk_h2_farewell tell why. */
 int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
 	       const struct wk_h2_env *env, struct wk_op_list *ops);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* h2_priv.h - what the files of lib/h2 share. Not for other libs. */
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+#include <sys/queue.h>
+
+#include "wk_h2.h"
+
+#define H2_FRAME_HDR_B      9u
+#define H2_ID_MASK          0x7fffffffu
+#define H2_FRAME_DEFAULT_B  16384u /* SETTINGS_MAX_FRAME_SIZE before any SETTINGS */
+#define H2_TABLE_DEFAULT_B  4096u  /* SETTINGS_HEADER_TABLE_SIZE before any SETTINGS */
+#define H2_TABLE_FOLLOWED_B 65536u /* largest table we follow when it could not be clamped */
+#define H2_ABSENT           UINT32_MAX
+#define H2_NOTES_MAX        16u
+
+enum h2_type {
+	H2_DATA = 0x0,
+	H2_HEADERS = 0x1,
+	H2_PRIORITY = 0x2,
+	H2_RST_STREAM = 0x3,
+	H2_SETTINGS = 0x4,
+	H2_PUSH_PROMISE = 0x5,
+	H2_PING = 0x6,
+	H2_GOAWAY = 0x7,
+	H2_WINDOW_UPDATE = 0x8,
+	H2_CONTINUATION = 0x9,
+	H2_PRIORITY_UPDATE = 0x10, /* RFC 9218 */
+};
+
+#define H2_FLAG_END_STREAM  0x01u
+#define H2_FLAG_ACK         0x01u
+#define H2_FLAG_END_HEADERS 0x04u
+#define H2_FLAG_PADDED      0x08u
+#define H2_FLAG_PRIORITY    0x20u
+
+struct h2_frame {
+	uint32_t len_b; /* of the payload */
+	uint8_t type;
+	uint8_t flags;
+	uint32_t id; /* without the reserved bit */
+};
+
+/* What one SETTINGS frame said; takes effect at its ACK. H2_ABSENT: said nothing. A frame may
+ * give HEADER_TABLE_SIZE twice, and the smallest value counts as well (RFC 7541 4.2). */
+struct h2_note {
+	uint32_t table_min_b;
+	uint32_t table_last_b;
+	uint32_t streams;
+};
+
+/* SETTINGS that wait for their ACK, oldest first. */
+struct h2_notes {
+	uint8_t head;
+	uint8_t n;
+	struct h2_note note[H2_NOTES_MAX];
+};
+
+struct h2_stream {
+	uint32_t id;
+	bool client_ended;
+	bool server_ended;
+};
+
+/* The open allowed streams, sorted by id: new ids are always the highest. */
+struct h2_streams {
+	struct h2_stream *v;
+	uint32_t n;
+	uint32_t cap;
+};
+
+/* Something to tell the client about one stream, once there is room. */
+struct h2_answer {
+	STAILQ_ENTRY(h2_answer) next;
+	uint32_t id;
+	bool rst_only; /* RST_STREAM(code) instead of a reply */
+	bool bare;     /* not a gRPC request: :status 403 alone */
+	bool client_ended;
+	uint8_t code;
+	uint8_t reply; /* enum wk_h2_reply */
+	uint8_t grpc_status;
+	uint8_t message_len_b;
+	char message[]; /* percent-encoded */
+};
+STAILQ_HEAD(h2_answers, h2_answer);
+
+enum h2_c2s_state {
+	H2_C2S_PREFACE = 0,
+	H2_C2S_SETTINGS = 1, /* the first frame */
+	H2_C2S_FRAMES = 2,
+};
+
+struct wk_h2_conn {
+	enum wk_h2_error error;
+	nghttp2_hd_inflater *inflater; /* the client's header blocks */
+
+	/* client to server */
+	enum h2_c2s_state c2s_state;
+	enum wk_op_kind data_op; /* for the rest of the DATA frame at hand: PASS or DEL */
+	uint32_t data_left_b;
+	uint32_t highest_id;   /* of any HEADERS */
+	uint32_t forwarded_id; /* of any HEADERS that went to the server */
+	bool deleting;
+	bool reencoding;
+	bool table_emptied; /* our size update 0 has gone to the server */
+	uint32_t allowed_calls;
+	uint32_t denied_calls;
+	struct h2_streams streams;
+	uint32_t max_frame_b; /* largest MAX_FRAME_SIZE the server ever announced */
+	uint32_t max_streams; /* the server's, as acknowledged */
+	struct h2_notes server_notes;
+
+	/* server to client */
+	bool settings_passed;
+	bool in_block; /* from HEADERS to the end of its last CONTINUATION */
+	uint32_t block_id;
+	uint32_t left_b; /* of the frame at hand */
+	uint32_t promised_id;
+	uint32_t goaway_last;
+	struct h2_notes client_notes;
+	uint32_t reply_table_b; /* upper bound of the client's decoder table */
+	bool reply_update_due;  /* the next block to the client begins with a size update */
+	uint32_t reply_update_min_b;
+
+	/* towards the client */
+	struct h2_answers answers;
+	uint32_t n_answers;
+	uint32_t credit_b; /* deleted DATA, not yet given back */
+
+	/* token bucket of control frames */
+	uint32_t tokens;
+	uint64_t tokens_ns;
+};
+
+/* A decoded header block, in the lcore's scratch. */
+struct h2_list {
+	nghttp2_nv *nv;
+	uint32_t n;
+	uint32_t text_b; /* used of the text buffer */
+	bool over;       /* above a limit: decoded to its end, but not kept */
+};
+
+struct wk_h2_lcore {
+	nghttp2_mem mem;
+	nghttp2_hd_deflater *deflater;
+	uint32_t block_cap_b;
+	uint32_t text_cap_b;
+	uint32_t nv_cap;
+	uint32_t encoded_cap_b;
+	uint32_t out_cap_b;
+	uint8_t *block;   /* joined fragments */
+	uint8_t *text;    /* names and values of list */
+	uint8_t *encoded; /* a re-encoded block */
+	uint8_t *out;     /* bytes of the REPL or PATCH under way */
+	struct h2_list list;
+};
+
+/* One call of wk_h2_feed: the bytes left to judge. */
+struct h2_cut {
+	struct wk_h2_conn *conn;
+	const struct wk_h2_env *env;
+	const uint8_t *data;
+	uint32_t len_b;
+	struct wk_op_list *ops;
+};
+
+enum h2_step {
+	H2_NEXT = 0, /* covered something: go on */
+	H2_MORE = 1, /* hold the rest */
+	H2_STOP = 2, /* covered something: return first */
+	H2_FAIL = 3, /* conn->error is set */
+};
+
+/* Operations one step may append. */
+#define H2_STEP_OPS 2u
+
+/* A complete header block: HEADERS and its CONTINUATIONs. */
+struct h2_block {
+	uint32_t id;
+	bool end_stream;
+	bool has_priority;
+	uint8_t priority[5];
+	uint32_t raw_b; /* on the wire, frame headers included */
+	const uint8_t *fragment;
+	uint32_t fragment_b;
+};
+
+static inline uint32_t h2_get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline void h2_put32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+static inline void h2_get_frame(const uint8_t *p, struct h2_frame *f)
+{
+	f->len_b = h2_get32(p) >> 8;
+	f->type = p[3];
+	f->flags = p[4];
+	f->id = h2_get32(p + 5) & H2_ID_MASK;
+}
+
+/* @return where the payload goes. */
+static inline uint8_t *h2_put_frame(uint8_t *p, uint32_t len_b, enum h2_type type, uint32_t flags,
+				    uint32_t id)
+{
+	h2_put32(p, len_b << 8 | (uint32_t)type);
+	p[4] = (uint8_t)flags;
+	h2_put32(p + 5, id);
+	return p + H2_FRAME_HDR_B;
+}
+
+/* Covers the next n bytes (none if n is 0). */
+static inline void h2_take(struct h2_cut *cut, enum wk_op_kind kind, uint32_t n, bool boundary)
+{
+	if (n == 0)
+		return;
+	wk_op_push(cut->ops, kind, n, boundary);
+	cut->data += n;
+	cut->len_b -= n;
+}
+
+/* error.c */
+enum h2_step h2_fail(struct h2_cut *cut, enum wk_h2_error error);
+
+/* flood.c */
+bool h2_charge(struct wk_h2_conn *conn, const struct wk_h2_env *env);
+void h2_reward(struct wk_h2_conn *conn, const struct wk_h2_env *env, uint32_t tokens);
+
+/* preface.c, frames_c2s.c, frames_s2c.c, block.c, control.c */
+enum h2_step h2_preface_step(struct h2_cut *cut);
+enum h2_step h2_c2s_step(struct h2_cut *cut);
+enum h2_step h2_s2c_step(struct h2_cut *cut);
+enum h2_step h2_block_step(struct h2_cut *cut, const struct h2_frame *f);
+enum h2_step h2_control_step(struct h2_cut *cut, const struct h2_frame *f);
+/* No HEADERS and no PUSH_PROMISE has opened this stream or a later one of its kind. */
+bool h2_is_idle(const struct wk_h2_conn *conn, uint32_t id);
+
+/* inflate.c: decodes into env->lcore->list. @return 0, or the error that ends the connection. */
+enum wk_h2_error h2_inflate(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+			    const uint8_t *block, uint32_t len_b);
+
+/* scan.c: reads the representations of a block without decoding them. */
+enum h2_scan {
+	H2_SCAN_CLEAN = 0,   /* leaves the dynamic table as it is */
+	H2_SCAN_CHANGES = 1, /* inserts an entry or changes the table's size */
+	H2_SCAN_ODD = 2,     /* not what an encoder writes: cannot be read, or not minimal */
+};
+enum h2_scan h2_scan_block(const uint8_t *block, uint32_t len_b);
+
+/* request.c */
+bool h2_request_parse(const struct h2_list *list, bool end_stream, struct wk_h2_request *request);
+bool h2_has_pseudo(const struct h2_list *list);
+
+/* reencode.c: builds the frames for env->lcore->list in lcore->out. @return their length, 0 on
+ * failure. */
+uint32_t h2_reencode(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+		     const struct h2_block *block);
+
+/* streams.c */
+struct h2_stream *h2_stream_find(struct h2_streams *streams, uint32_t id);
+bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended);
+void h2_stream_remove(struct h2_streams *streams, struct h2_stream *stream);
+void h2_stream_client_ended(struct h2_streams *streams, struct h2_stream *stream);
+void h2_stream_server_ended(struct h2_streams *streams, struct h2_stream *stream);
+
+/* settings.c */
+bool h2_notes_push(struct h2_notes *notes, const struct h2_note *note);
+bool h2_notes_pop(struct h2_notes *notes, struct h2_note *note);
+bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
+			bool *full);
+bool h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
+			bool clamped);
+bool h2_settings_client_ack(struct wk_h2_conn *conn);
+void h2_settings_server_ack(struct wk_h2_conn *conn);
+
+/* reply.c */
+enum wk_h2_error h2_answer_deny(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+				const struct wk_h2_request *request,
+				const struct wk_h2_decision *decision);
+enum wk_h2_error h2_answer_rst(struct wk_h2_conn *conn, const struct wk_h2_env *env, uint32_t id,
+			       enum wk_h2_code code);
+void h2_answers_forget(struct wk_h2_conn *conn, struct wk_mem *mem, uint32_t id);
+void h2_answers_above(struct wk_h2_conn *conn, struct wk_mem *mem, uint32_t last);
+void h2_answers_ended(struct wk_h2_conn *conn, uint32_t id);
+bool h2_wants_insertion(const struct wk_h2_conn *conn, const struct wk_h2_env *env);

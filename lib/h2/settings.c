@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SETTINGS of both sides: what they announce takes effect when the other side's ACK passes, at the
+ * ACK's place in its own stream. */
+#include "h2_priv.h"
+
+#define SETTING_B 6u
+
+enum setting {
+	HEADER_TABLE_SIZE = 0x1,
+	ENABLE_PUSH = 0x2,
+	MAX_CONCURRENT_STREAMS = 0x3,
+	INITIAL_WINDOW_SIZE = 0x4,
+	MAX_FRAME_SIZE = 0x5,
+};
+
+bool h2_notes_push(struct h2_notes *notes, const struct h2_note *note)
+{
+	if (notes->n == H2_NOTES_MAX)
+		return false;
+	notes->note[(notes->head + notes->n++) % H2_NOTES_MAX] = *note;
+	return true;
+}
+
+bool h2_notes_pop(struct h2_notes *notes, struct h2_note *note)
+{
+	if (notes->n == 0)
+		return false;
+	*note = notes->note[notes->head];
+	notes->head = (uint8_t)((notes->head + 1) % H2_NOTES_MAX);
+	notes->n--;
+	return true;
+}
+
+static bool value_ok(uint32_t id, uint32_t value)
+{
+	switch (id) {
+	case ENABLE_PUSH:
+		return value <= 1;
+	case INITIAL_WINDOW_SIZE:
+		return value <= 0x7fffffffu;
+	case MAX_FRAME_SIZE:
+		return value >= H2_FRAME_DEFAULT_B && value <= 0xffffffu;
+	default:
+		return true;
+	}
+}
+
+static void note_table(struct h2_note *note, uint32_t value)
+{
+	if (value > H2_ID_MASK)
+		value = H2_ID_MASK;
+	if (note->table_min_b == H2_ABSENT || value < note->table_min_b)
+		note->table_min_b = value;
+	note->table_last_b = value;
+}
+
+/* @return false for a value that is not allowed. *max_frame_b grows with the frame's. */
+static bool read_settings(const uint8_t *payload, uint32_t len_b, struct h2_note *note,
+			  uint32_t *max_frame_b)
+{
+	*note = (struct h2_note){ H2_ABSENT, H2_ABSENT, H2_ABSENT };
+	for (uint32_t at = 0; at + SETTING_B <= len_b; at += SETTING_B) {
+		uint32_t id = (uint32_t)payload[at] << 8 | payload[at + 1];
+		uint32_t value = h2_get32(payload + at + 2);
+
+		if (!value_ok(id, value))
+			return false;
+		if (id == HEADER_TABLE_SIZE)
+			note_table(note, value);
+		else if (id == MAX_CONCURRENT_STREAMS)
+			note->streams = value;
+		else if (id == MAX_FRAME_SIZE && value > *max_frame_b)
+			*max_frame_b = value;
+	}
+	return true;
+}
+
+bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b, bool *full)
+{
+	uint32_t unused = 0;
+	struct h2_note note;
+
+	if (!read_settings(payload, len_b, &note, &unused))
+		return false;
+	*full = !h2_notes_push(&conn->client_notes, &note);
+	return true;
+}
+
+/* clamped: the client is certain to read H2_TABLE_DEFAULT_B instead of any higher table size. */
+bool h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
+			bool clamped)
+{
+	uint32_t cap = clamped ? H2_TABLE_DEFAULT_B : H2_ID_MASK;
+	struct h2_note note;
+
+	if (!read_settings(payload, len_b, &note, &conn->max_frame_b))
+		return false;
+	if (note.table_last_b != H2_ABSENT) {
+		note.table_min_b = note.table_min_b > cap ? cap : note.table_min_b;
+		note.table_last_b = note.table_last_b > cap ? cap : note.table_last_b;
+		if (note.table_last_b > H2_TABLE_FOLLOWED_B)
+			return false;
+	}
+	return h2_notes_push(&conn->server_notes, &note);
+}
+
+/* The client acknowledges the server's oldest SETTINGS: its encoder follows from here on.
+ * @return false when there is nothing to acknowledge. */
+bool h2_settings_client_ack(struct wk_h2_conn *conn)
+{
+	struct h2_note note;
+
+	if (!h2_notes_pop(&conn->server_notes, &note))
+		return false;
+	if (note.streams != H2_ABSENT)
+		conn->max_streams = note.streams;
+	if (note.table_last_b != H2_ABSENT) {
+		if (note.table_min_b < note.table_last_b)
+			nghttp2_hd_inflate_change_table_size(conn->inflater, note.table_min_b);
+		nghttp2_hd_inflate_change_table_size(conn->inflater, note.table_last_b);
+	}
+	return true;
+}
+
+/* The server acknowledges the client's oldest SETTINGS: if they lowered the table, the next block
+ * that the client reads has to begin with a size update, even if it is ours. */
+void h2_settings_server_ack(struct wk_h2_conn *conn)
+{
+	struct h2_note note;
+
+	if (!h2_notes_pop(&conn->client_notes, &note) || note.table_last_b == H2_ABSENT)
+		return;
+	if (conn->reply_update_due) {
+		if (note.table_min_b < conn->reply_update_min_b)
+			conn->reply_update_min_b = note.table_min_b;
+	} else if (note.table_min_b < conn->reply_table_b) {
+		conn->reply_update_due = true;
+		conn->reply_update_min_b = note.table_min_b;
+	}
+	conn->reply_table_b = note.table_last_b;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The open allowed streams. */
+#include <string.h>
+
+#include "h2_priv.h"
+
+#define STREAMS_FIRST 8u
+
+struct h2_stream *h2_stream_find(struct h2_streams *streams, uint32_t id)
+{
+	uint32_t low = 0, high = streams->n;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (streams->v[mid].id == id)
+			return &streams->v[mid];
+		if (streams->v[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended)
+{
+	if (streams->n == streams->cap) {
+		uint32_t cap = streams->cap ? streams->cap * 2 : STREAMS_FIRST;
+		void *v = wk_mem_realloc(mem, streams->v, cap * sizeof(*streams->v));
+
+		if (!v)
+			return false;
+		streams->v = v;
+		streams->cap = cap;
+	}
+	streams->v[streams->n++] = (struct h2_stream){ .id = id, .client_ended = client_ended };
+	return true;
+}
+
+void h2_stream_remove(struct h2_streams *streams, struct h2_stream *stream)
+{
+	uint32_t at = (uint32_t)(stream - streams->v);
+
+	streams->n--;
+	memmove(stream, stream + 1, (streams->n - at) * sizeof(*stream));
+}
+
+void h2_stream_client_ended(struct h2_streams *streams, struct h2_stream *stream)
+{
+	stream->client_ended = true;
+	if (stream->server_ended)
+		h2_stream_remove(streams, stream);
+}
+
+void h2_stream_server_ended(struct h2_streams *streams, struct h2_stream *stream)
+{
+	stream->server_ended = true;
+	if (stream->client_ended)
+		h2_stream_remove(streams, stream);
+}
