@@ -19,6 +19,8 @@ static bool strips(const struct wk_tcp_seg *seg)
 {
 	uint8_t opts[WK_TCP_OPTS_MAX_B];
 
+	if (seg->opts_len_b == 0)
+		return false;
 	memcpy(opts, seg->opts, seg->opts_len_b);
 	return wk_tcp_syn_filter(opts, seg->opts_len_b) > 0;
 }

@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The editable stream, one property a test. The judge is a toy: a byte 'd' begins a frame of ten
+ * bytes that is deleted and replied to, 'r' one of ten that is replaced by REPL, 'h' one of ten that
+ * is held until whole and pinned; any other byte passes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "wk_seq.h"
+#include "wk_tcp.h"
+
+#define FRAME 10u
+#define REPL  "a longer replacement"
+#define REPLY "<403>"
+#define ISN_C 0xfffffff0u /* wraps early */
+#define ISN_S 7000u
+#define MS    1000000ull
+
+struct world {
+	struct wk_tcp_flow flow;
+	struct wk_tcp_env env;
+	struct wk_stats stats;
+	struct wk_tcp_limits limits;
+	void *arena;
+	struct wk_tcp_result result;
+	unsigned int replies; /* waiting */
+	bool fail;	      /* the judge ends the connection at the next byte */
+	struct {
+		struct wk_tcp_out out;
+		uint8_t data[4096];
+	} sent[64];
+	unsigned int n_sent;
+	uint32_t c_seq, s_seq; /* next numbers of the peers */
+	uint32_t c_ack, s_ack; /* what they acknowledge */
+};
+
+static int judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len,
+		 struct wk_op_list *ops)
+{
+	struct world *w = user;
+	uint32_t i = 0;
+
+	if (w->fail)
+		return -1;
+	while (i < len) {
+		if (dir == WK_S2C || !strchr("drh", data[i])) {
+			if (!wk_op_push(ops, WK_OP_PASS, 1, dir == WK_S2C))
+				break;
+			i++;
+			continue;
+		}
+		if (data[i] == 'd') {
+			if (len - i < FRAME)
+				break;
+			w->replies++;
+			wk_op_push(ops, WK_OP_DEL, FRAME, true);
+		} else if (len - i < FRAME) {
+			break;
+		} else if (data[i] == 'r') {
+			wk_op_push_bytes(ops, WK_OP_REPL, FRAME, (const uint8_t *)REPL,
+					 sizeof(REPL) - 1, true);
+		} else {
+			wk_op_push(ops, WK_OP_PIN, FRAME, true);
+		}
+		i += FRAME;
+	}
+	ops->to_boundary_b = 0;
+	return 0;
+}
+
+static void finished(void *user, enum wk_dir dir)
+{
+	(void)user;
+	(void)dir;
+}
+
+static uint32_t pending(void *user)
+{
+	struct world *w = user;
+
+	return w->replies ? sizeof(REPLY) - 1 : 0;
+}
+
+static uint32_t pull(void *user, uint8_t *buf, uint32_t room)
+{
+	struct world *w = user;
+
+	assert_true(room >= sizeof(REPLY) - 1);
+	memcpy(buf, REPLY, sizeof(REPLY) - 1);
+	w->replies--;
+	return sizeof(REPLY) - 1;
+}
+
+static void tx(void *user, const struct wk_tcp_out *out)
+{
+	struct world *w = user;
+	uint32_t at = 0;
+
+	assert_true(w->n_sent < 64);
+	w->sent[w->n_sent].out = *out;
+	for (uint32_t i = 0; i < out->n_iov; i++) {
+		memcpy(w->sent[w->n_sent].data + at, out->iov[i].data, out->iov[i].len_b);
+		at += out->iov[i].len_b;
+	}
+	assert_int_equal(at, out->data_len_b);
+	w->n_sent++;
+}
+
+static const struct wk_tcp_hooks hooks = {
+	.judge = judge,
+	.finished = finished,
+	.pending = pending,
+	.pull = pull,
+	.tx = tx,
+};
+
+static const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
+					const char *data)
+{
+	struct wk_tcp_seg seg = {
+		.seq = seq,
+		.ack = dir == WK_C2S ? w->c_ack : w->s_ack,
+		.wnd = 60000,
+		.flags = flags,
+		.data = (const uint8_t *)data,
+		.data_len_b = (uint32_t)strlen(data),
+		.has_mss = true,
+		.mss = 100,
+	};
+
+	w->n_sent = 0;
+	if (!(flags & WK_TCP_ACK))
+		seg.ack = 0;
+	if (!w->flow.last_ns)
+		wk_tcp_init(&w->flow, &seg, w->flow.passive, &w->env);
+	wk_tcp_input(&w->flow, dir, &seg, &w->env, &w->result);
+	return &w->result;
+}
+
+static const struct wk_tcp_result *from_client(struct world *w, const char *data)
+{
+	uint32_t seq = w->c_seq;
+
+	w->c_seq += (uint32_t)strlen(data);
+	return give(w, WK_C2S, seq, WK_TCP_ACK | WK_TCP_PSH, data);
+}
+
+static const struct wk_tcp_result *from_server(struct world *w, const char *data)
+{
+	uint32_t seq = w->s_seq;
+
+	w->s_seq += (uint32_t)strlen(data);
+	return give(w, WK_S2C, seq, WK_TCP_ACK | WK_TCP_PSH, data);
+}
+
+static void open_world(struct world *w, bool passive)
+{
+	size_t size = wk_mem_footprint(1 << 20);
+
+	memset(w, 0, sizeof(*w));
+	assert_int_equal(posix_memalign(&w->arena, 64, size), 0);
+	w->limits = wk_tcp_limits_default;
+	w->env = (struct wk_tcp_env){
+		.now_ns = 1000 * MS,
+		.mem = wk_mem_create(w->arena, size),
+		.stats = &w->stats,
+		.limits = &w->limits,
+		.hooks = &hooks,
+		.user = w,
+	};
+	w->flow.passive = passive;
+	w->c_seq = ISN_C;
+	w->s_seq = ISN_S;
+	give(w, WK_C2S, w->c_seq++, WK_TCP_SYN, "");
+	w->s_ack = w->c_seq;
+	give(w, WK_S2C, w->s_seq++, WK_TCP_SYN | WK_TCP_ACK, "");
+	w->c_ack = w->s_seq;
+	assert_int_equal(from_client(w, "")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(wk_tcp_state(&w->flow), WK_TCP_ST_ESTABLISHED);
+}
+
+static void close_world(struct world *w)
+{
+	struct wk_mem_usage usage;
+
+	wk_tcp_fini(&w->flow, &w->env);
+	wk_mem_usage(w->env.mem, &usage);
+	assert_int_equal(usage.used_b, 0);
+	assert_int_equal(w->stats.counter[WK_CNT_INVARIANT], 0);
+	free(w->arena);
+}
+
+static void assert_sent(const struct world *w, unsigned int i, enum wk_dir dir, uint32_t seq,
+			uint32_t ack, const char *data)
+{
+	assert_true(i < w->n_sent);
+	assert_int_equal(w->sent[i].out.dir, dir);
+	assert_int_equal(w->sent[i].out.seq, seq);
+	assert_int_equal(w->sent[i].out.ack, ack);
+	assert_int_equal(w->sent[i].out.data_len_b, strlen(data));
+	assert_memory_equal(w->sent[i].data, data, strlen(data));
+}
+
+static void allowed_bytes_are_forwarded_untouched(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	assert_int_equal(from_client(&w, "ABC" "h123456789")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	assert_int_equal(w.result.reason, WK_FWD_GUARDED);
+	w.s_ack = w.c_seq;
+	assert_int_equal(from_server(&w, "hello")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	assert_int_equal(w.n_sent, 0);
+	assert_false(wk_tcp_edited(&w.flow));
+	close_world(&w);
+}
+
+static void a_denied_frame_vanishes_and_is_answered_with_its_ack(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	assert_int_equal(from_client(&w, "d123456789")->verdict, WK_TCP_ABSORB);
+	assert_int_equal(w.result.reason, WK_ABSORB_DELETED);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq, REPLY);
+	assert_true(wk_tcp_edited(&w.flow));
+	/* The next bytes follow where the server expects them. */
+	w.c_ack += sizeof(REPLY) - 1;
+	assert_int_equal(from_client(&w, "AB")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, WK_TCP_EDIT_NUMBERS);
+	assert_int_equal(w.result.seq, ISN_C + 1);
+	assert_int_equal(w.result.ack, ISN_S + 1);
+	/* And the server's answer where the client expects it. */
+	w.s_ack = ISN_C + 3;
+	from_server(&w, "ok");
+	assert_int_equal(w.result.seq, ISN_S + 1 + sizeof(REPLY) - 1);
+	assert_int_equal(w.result.ack, w.c_seq);
+	close_world(&w);
+}
+
+static void a_pure_ack_of_an_insertion_is_kept_from_the_server(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, "d123456789");
+	w.c_ack += sizeof(REPLY) - 1;
+	assert_int_equal(from_client(&w, "")->verdict, WK_TCP_ABSORB);
+	assert_int_equal(w.result.reason, WK_ABSORB_ACK);
+	assert_int_equal(w.n_sent, 0);
+	close_world(&w);
+}
+
+static void an_insertion_is_sent_again_until_it_is_acknowledged(void **state)
+{
+	struct world w;
+	unsigned int copies = 0;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, "d123456789");
+	for (int i = 0; i < 40; i++) {
+		w.env.now_ns += 100 * MS;
+		w.n_sent = 0;
+		assert_true(wk_tcp_timer(&w.flow, &w.env));
+		if (w.n_sent > 0) {
+			assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq, REPLY);
+			copies++;
+		}
+	}
+	assert_in_range(copies, 2, 9);
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_REXMIT], copies);
+	for (int i = 0; i < 10000 && wk_tcp_state(&w.flow) == WK_TCP_ST_ESTABLISHED; i++) {
+		w.env.now_ns += 100 * MS;
+		w.n_sent = 0;
+		wk_tcp_timer(&w.flow, &w.env);
+	}
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_TIMEOUT], 1);
+	assert_int_equal(w.n_sent, 2);
+	assert_true(w.sent[0].out.flags & WK_TCP_RST);
+	assert_true(w.sent[1].out.flags & WK_TCP_RST);
+	close_world(&w);
+}
+
+static void a_retransmission_says_what_was_judged_whatever_it_says_now(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "h123456789");
+	assert_int_equal(give(&w, WK_C2S, seq, WK_TCP_ACK, "hEVILEVILE")->verdict, WK_TCP_ABSORB);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "h123456789");
+	assert_int_equal(w.stats.counter[WK_CNT_RETRANS_MISMATCH], 1);
+	/* Other boundaries, old and new bytes in one. */
+	give(&w, WK_C2S, seq + 4, WK_TCP_ACK, "EVILEVxy");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, seq + 4, w.c_ack, "456789xy");
+	close_world(&w);
+}
+
+static void bytes_below_the_acknowledged_edge_are_answered_not_forwarded(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "ABCDE");
+	w.s_ack = w.c_seq;
+	from_server(&w, "");
+	assert_int_equal(give(&w, WK_C2S, seq, WK_TCP_ACK, "dEVIL")->verdict, WK_TCP_ABSORB);
+	assert_int_equal(w.result.reason, WK_ABSORB_OLD);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq, "");
+	give(&w, WK_C2S, seq, WK_TCP_ACK, "dEVIL");
+	assert_int_equal(w.n_sent, 0); /* limited per flow */
+	close_world(&w);
+}
+
+static void an_incomplete_frame_is_held_owned_and_sent_when_whole(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "AB" "h123");
+	assert_int_equal(w.result.verdict, WK_TCP_ABSORB);
+	assert_int_equal(w.n_sent, 1); /* AB; the rest waits for the server's ACK of it */
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "AB");
+	w.s_ack = seq + 2;
+	from_server(&w, "");
+	assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.ack, w.c_seq); /* held bytes are ours now */
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_BYTES], 4);
+	from_client(&w, "456789");
+	assert_sent(&w, 0, WK_C2S, seq + 2, w.c_ack, "h123456789");
+	w.env.now_ns += 1000 * MS;
+	w.n_sent = 0;
+	wk_tcp_timer(&w.flow, &w.env);
+	assert_int_equal(w.n_sent, 1); /* the client will not send them again: we do */
+	assert_sent(&w, 0, WK_C2S, seq + 2, w.c_ack, "h123456789");
+	close_world(&w);
+}
+
+static void out_of_order_bytes_wait_and_are_reported(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	assert_int_equal(give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "d123456789")->reason,
+			 WK_ABSORB_OOO);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, seq, "");
+	w.c_seq = seq;
+	from_client(&w, "ABCDE");
+	assert_int_equal(w.n_sent, 2);
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "ABCDE");
+	assert_sent(&w, 1, WK_S2C, w.s_seq, seq, REPLY); /* the deletion waits for ABCDE's ACK */
+	w.s_ack = seq + 5;
+	from_server(&w, "");
+	assert_int_equal(w.result.ack, seq + 15);
+	close_world(&w);
+}
+
+static void a_replacement_shifts_what_follows_and_is_acknowledged_whole(void **state)
+{
+	struct world w;
+	uint32_t seq, len = sizeof(REPL) - 1;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "r123456789");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, REPL);
+	w.s_ack = seq + len - 1; /* not all of it: none of the client's bytes */
+	from_server(&w, "x");
+	assert_int_equal(w.result.ack, seq);
+	w.s_ack = seq + len;
+	from_server(&w, "y");
+	assert_int_equal(w.result.ack, seq + FRAME);
+	from_client(&w, "Z");
+	assert_int_equal(w.result.seq, seq + len);
+	close_world(&w);
+}
+
+static void growth_beyond_the_mss_is_split(void **state)
+{
+	struct world w;
+	char data[101] = "";
+
+	(void)state;
+	open_world(&w, false);
+	memcpy(data, "r123456789", 10);
+	memset(data + 10, 'x', 90);
+	from_client(&w, data);
+	assert_int_equal(w.n_sent, 2);
+	assert_int_equal(w.sent[0].out.data_len_b, 100);
+	assert_int_equal(w.sent[1].out.data_len_b, 10);
+	assert_int_equal(w.sent[1].out.seq, w.sent[0].out.seq + 100);
+	close_world(&w);
+}
+
+static void an_rst_counts_at_two_exact_numbers(void **state)
+{
+	static const struct {
+		int32_t off;
+		enum wk_tcp_verdict verdict;
+	} rows[] = { { 0, WK_TCP_FORWARD }, { 1, WK_TCP_DROP },	  { 3000, WK_TCP_DROP },
+		     { -1, WK_TCP_DROP },   { -100, WK_TCP_DROP }, { 70000, WK_TCP_DROP } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world w;
+
+		open_world(&w, false);
+		from_client(&w, "ABCDE");
+		w.s_ack = w.c_seq;
+		from_server(&w, "");
+		give(&w, WK_C2S, w.c_seq + (uint32_t)rows[i].off, WK_TCP_RST, "");
+		assert_int_equal(w.result.verdict, rows[i].verdict);
+		assert_int_equal(wk_tcp_state(&w.flow), rows[i].verdict == WK_TCP_FORWARD ?
+								WK_TCP_ST_CLOSED :
+								WK_TCP_ST_ESTABLISHED);
+		close_world(&w);
+	}
+}
+
+static void bad_flags_and_acks_are_dropped_before_they_touch_anything(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	assert_int_equal(give(&w, WK_C2S, w.c_seq, 0, "ABC")->reason, WK_DROP_BADFLAGS);
+	assert_int_equal(give(&w, WK_C2S, w.c_seq, WK_TCP_SYN | WK_TCP_FIN, "")->reason,
+			 WK_DROP_BADFLAGS);
+	w.c_ack += 1000;
+	assert_int_equal(give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "ABC")->reason, WK_DROP_BADACK);
+	w.c_ack -= 1000;
+	assert_int_equal(from_client(&w, "XYZ")->verdict, WK_TCP_FORWARD);
+	close_world(&w);
+}
+
+static void a_judge_that_ends_the_connection_resets_both_sides(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	w.fail = true;
+	assert_int_equal(from_client(&w, "ABC")->reason, WK_DROP_PROTOCOL);
+	assert_int_equal(w.n_sent, 2);
+	assert_true(w.sent[0].out.flags & WK_TCP_RST);
+	assert_true(w.sent[1].out.flags & WK_TCP_RST);
+	assert_int_not_equal(w.sent[0].out.dir, w.sent[1].out.dir);
+	/* The tombstone answers at the number the sender expects. */
+	w.env.now_ns += 10 * MS;
+	from_client(&w, "ABC");
+	assert_int_equal(w.result.reason, WK_ABSORB_CLOSED);
+	assert_int_equal(w.n_sent, 1);
+	assert_int_equal(w.sent[0].out.seq, w.c_ack);
+	close_world(&w);
+}
+
+static void a_passive_flow_changes_nothing_and_can_be_enforced_later(void **state)
+{
+	struct world w;
+	bool mid_stream;
+
+	(void)state;
+	open_world(&w, true);
+	assert_int_equal(from_client(&w, "AB" "h12")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	assert_false(wk_tcp_enforce(&w.flow, &mid_stream)); /* inside a frame */
+	assert_false(mid_stream);
+	from_client(&w, "3456789");
+	assert_int_equal(w.n_sent, 0);
+	w.s_ack = w.c_seq;
+	from_server(&w, "xyz");
+	assert_true(wk_tcp_enforce(&w.flow, &mid_stream));
+	from_client(&w, "d123456789");
+	assert_int_equal(w.result.verdict, WK_TCP_ABSORB);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq, REPLY);
+	close_world(&w);
+}
+
+static void fins_close_a_connection_for_good(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, "d123456789");
+	w.c_ack += sizeof(REPLY) - 1;
+	give(&w, WK_C2S, w.c_seq, WK_TCP_FIN | WK_TCP_ACK, "");
+	assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.seq, ISN_C + 1);
+	w.s_ack = ISN_C + 2;
+	give(&w, WK_S2C, w.s_seq, WK_TCP_FIN | WK_TCP_ACK, "");
+	assert_int_equal(w.result.seq, ISN_S + 1 + sizeof(REPLY) - 1);
+	assert_int_equal(w.result.ack, w.c_seq + 1);
+	w.c_ack += 1;
+	give(&w, WK_C2S, w.c_seq + 1, WK_TCP_ACK, "");
+	assert_int_equal(w.result.ack, ISN_S + 2);
+	assert_int_equal(w.result.seq, ISN_C + 2);
+	assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_CLOSED);
+	close_world(&w);
+}
+
+static void a_fin_inside_a_held_frame_takes_its_bytes_with_it(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	give(&w, WK_C2S, seq, WK_TCP_FIN | WK_TCP_ACK, "ABd1234");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "AB");
+	assert_true(w.sent[0].out.flags & WK_TCP_FIN);
+	assert_int_equal(w.stats.counter[WK_CNT_HDR_TRUNCATED], 1);
+	close_world(&w);
+}
+
+static void only_four_options_survive_in_a_syn(void **state)
+{
+	uint8_t opts[] = { 2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0,
+			   34, 6, 1, 2, 3, 4, 30, 4, 0, 1, 1, 1, 1, 1, 1, 1 };
+	uint8_t want[] = { 2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0,
+			   1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+
+	(void)state;
+	assert_int_equal(wk_tcp_syn_filter(opts, sizeof(opts)), 2);
+	assert_memory_equal(opts, want, sizeof(opts));
+	assert_int_equal(wk_tcp_syn_filter(opts, sizeof(opts)), 0);
+}
+
+static void headers_that_do_not_fit_are_refused(void **state)
+{
+	uint8_t tcp[60] = { [12] = 0x50 };
+	struct wk_tcp_seg seg;
+
+	(void)state;
+	assert_int_equal(wk_tcp_seg_parse(&seg, tcp, 20), 0);
+	assert_int_not_equal(wk_tcp_seg_parse(&seg, tcp, 19), 0);
+	tcp[12] = 0x40;
+	assert_int_not_equal(wk_tcp_seg_parse(&seg, tcp, 60), 0);
+	tcp[12] = 0xf0;
+	assert_int_not_equal(wk_tcp_seg_parse(&seg, tcp, 59), 0);
+	assert_int_equal(wk_tcp_seg_parse(&seg, tcp, 60), 0);
+	tcp[20] = 8;
+	tcp[21] = 60; /* an option longer than the header */
+	assert_int_not_equal(wk_tcp_seg_parse(&seg, tcp, 60), 0);
+	tcp[21] = 1; /* shorter than itself */
+	assert_int_not_equal(wk_tcp_seg_parse(&seg, tcp, 60), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(allowed_bytes_are_forwarded_untouched),
+		cmocka_unit_test(a_denied_frame_vanishes_and_is_answered_with_its_ack),
+		cmocka_unit_test(a_pure_ack_of_an_insertion_is_kept_from_the_server),
+		cmocka_unit_test(an_insertion_is_sent_again_until_it_is_acknowledged),
+		cmocka_unit_test(a_retransmission_says_what_was_judged_whatever_it_says_now),
+		cmocka_unit_test(bytes_below_the_acknowledged_edge_are_answered_not_forwarded),
+		cmocka_unit_test(an_incomplete_frame_is_held_owned_and_sent_when_whole),
+		cmocka_unit_test(out_of_order_bytes_wait_and_are_reported),
+		cmocka_unit_test(a_replacement_shifts_what_follows_and_is_acknowledged_whole),
+		cmocka_unit_test(growth_beyond_the_mss_is_split),
+		cmocka_unit_test(an_rst_counts_at_two_exact_numbers),
+		cmocka_unit_test(bad_flags_and_acks_are_dropped_before_they_touch_anything),
+		cmocka_unit_test(a_judge_that_ends_the_connection_resets_both_sides),
+		cmocka_unit_test(a_passive_flow_changes_nothing_and_can_be_enforced_later),
+		cmocka_unit_test(fins_close_a_connection_for_good),
+		cmocka_unit_test(a_fin_inside_a_held_frame_takes_its_bytes_with_it),
+		cmocka_unit_test(only_four_options_survive_in_a_syn),
+		cmocka_unit_test(headers_that_do_not_fit_are_refused),
+	};
+
+	return cmocka_run_group_tests_name("tcp", tests, NULL, NULL);
+}
