@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admit.c - packets that have no flow: a client's SYN may begin one, everything else is a stray.
+/* admit.c - packets that have no flow: a client's SYN may begin one, everything else is a stray; and
+ * flows that end without lib/tcp.
  *
  * Only mode enforce judges here. In audit and off every packet goes on, followed or not. */
 #include <string.h>
@@ -84,4 +85,24 @@ enum wk_reason wk_insp_stray(struct wk_inspect *inspect, const struct wk_tcp_seg
 		return inspect->on.mid_stream == WK_ON_PASS ? WK_FWD_GUARDED : WK_DROP_MID_STREAM;
 	wk_count(inspect->stats, WK_CNT_MID_STREAM, 1);
 	return refuse(inspect, seg, key, inspect->on.mid_stream, WK_DROP_MID_STREAM);
+}
+
+enum wk_reason wk_insp_kill(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+			    const struct wk_tcp_seg *seg)
+{
+	flow->dead = true;
+	wk_count(inspect->stats, WK_CNT_FLOWS_RESET, 1);
+	/* Both sides have the same numbers, and this packet was the next in order. */
+	wk_insp_replace(inspect, seg);
+	wk_insp_refuse(inspect, seg);
+	wk_insp_event_conn(inspect, flow, &flow->entry.key, WK_DROP_PROTOCOL);
+	return WK_DROP_PROTOCOL;
+}
+
+enum wk_reason wk_insp_buried(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+			      const struct wk_tcp_seg *seg)
+{
+	flow->last_ns = inspect->tcp_env.now_ns;
+	wk_insp_refuse(inspect, seg);
+	return WK_ABSORB_CLOSED;
 }

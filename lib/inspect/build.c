@@ -263,3 +263,18 @@ void wk_insp_refuse(struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
 	wk_count(inspect->stats, WK_CNT_BUILT_RSTS, 1);
 	send_all(inspect, &out, &frame);
 }
+
+void wk_insp_replace(struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
+{
+	struct frame frame = { .ecn = 0 };
+	const struct wk_tcp_out out = {
+		.dir = inspect->dir,
+		.flags = WK_TCP_RST | WK_TCP_ACK,
+		.seq = seg->seq,
+		.ack = seg->ack,
+	};
+
+	wk_insp_tmpl_learn(&frame.tmpl, inspect->pkt);
+	wk_count(inspect->stats, WK_CNT_BUILT_RSTS, 1);
+	send_all(inspect, &out, &frame);
+}

@@ -61,8 +61,27 @@ static void drop_h2(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 
 void wk_insp_shed(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 {
-	if (wk_tcp_state(&flow->tcp) != WK_TCP_ST_ESTABLISHED)
+	if (flow->dead || wk_tcp_state(&flow->tcp) != WK_TCP_ST_ESTABLISHED)
 		drop_h2(inspect, flow);
+}
+
+bool wk_insp_edited(const struct wk_insp_flow *flow)
+{
+	struct wk_h2_info info;
+
+	if (wk_tcp_edited(&flow->tcp))
+		return true;
+	if (!flow->h2)
+		return false;
+	wk_h2_info(flow->h2, &info);
+	return info.deleting || info.reencoding;
+}
+
+uint64_t wk_insp_deadline(const struct wk_inspect *inspect, const struct wk_insp_flow *flow)
+{
+	if (flow->dead)
+		return flow->last_ns + inspect->tcp_limits.closed_ns;
+	return wk_tcp_deadline(&flow->tcp, &inspect->tcp_limits);
 }
 
 void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow)
@@ -80,7 +99,7 @@ static bool settle(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 	bool mid_stream = false;
 
 	if (inspect->mode != WK_MODE_ENFORCE) {
-		if (!flow->passive && wk_tcp_relax(&flow->tcp))
+		if (!flow->passive && !wk_insp_edited(flow) && wk_tcp_relax(&flow->tcp))
 			flow->passive = true;
 		return true;
 	}
@@ -107,25 +126,19 @@ static void edit(struct wk_inspect *inspect, const struct wk_tcp_result *result)
 		wk_pkt_set_numbers(pkt, result->seq, result->ack, result->wnd);
 }
 
-/* A call that must not reach the server, on a connection that could not be enforced yet: neither
- * this packet nor any other of the connection goes on. */
-static enum wk_reason end_caught(struct wk_inspect *inspect, struct wk_insp_flow *flow)
-{
-	wk_tcp_reset(&flow->tcp, &inspect->tcp_env, NULL, 0);
-	flow->passive = false;
-	flow->caught = false;
-	wk_insp_event_conn(inspect, flow, &flow->entry.key, WK_DROP_PROTOCOL);
-	return WK_DROP_PROTOCOL;
-}
-
 /* What the verdict of lib/tcp means for the packet at hand. */
 static enum wk_reason conclude(struct wk_inspect *inspect, struct wk_insp_flow *flow,
-			       const struct wk_tcp_result *result)
+			       const struct wk_tcp_seg *seg, const struct wk_tcp_result *result)
 {
-	if (flow->caught)
-		return end_caught(inspect, flow);
-	if (flow->passive)
+	bool lost = wk_tcp_state(&flow->tcp) == WK_TCP_ST_UNTRACKED;
+
+	if (flow->passive) {
+		/* It is to be enforced and could not be yet: neither a denied call nor what
+		 * cannot be read may go on. */
+		if (inspect->mode == WK_MODE_ENFORCE && (flow->caught || lost))
+			return wk_insp_kill(inspect, flow, seg);
 		return WK_FWD_GUARDED;
+	}
 	if (result->verdict == WK_TCP_FORWARD) {
 		if (result->edits)
 			edit(inspect, result);
@@ -152,13 +165,13 @@ static enum wk_reason follow(struct wk_inspect *inspect, struct wk_insp_flow *fl
 	inspect->flow = flow;
 
 	wk_tcp_input(&flow->tcp, dir, seg, &inspect->tcp_env, &result);
-	reason = conclude(inspect, flow, &result);
+	reason = conclude(inspect, flow, seg, &result);
 	if (wk_reason_class(reason) != WK_REASON_DROP)
 		wk_insp_tmpl_learn(&flow->tmpl[dir], inspect->pkt);
 	if (inspect->stats->counter[WK_CNT_FLOWS_RESET] != resets)
 		wk_insp_event_conn(inspect, flow, &flow->entry.key, reason);
 	wk_insp_shed(inspect, flow);
-	wk_flow_arm(inspect->table, &flow->entry, wk_tcp_deadline(&flow->tcp));
+	wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 	return reason;
 }
 
@@ -189,6 +202,12 @@ static bool is_client_syn(const struct wk_inspect *inspect, const struct wk_tcp_
 	       (seg->flags & (WK_TCP_SYN | WK_TCP_ACK | WK_TCP_RST | WK_TCP_FIN)) == WK_TCP_SYN;
 }
 
+/* Nothing but a client's SYN concerns it any more. */
+static bool is_over(const struct wk_insp_flow *flow)
+{
+	return flow->dead || wk_tcp_state(&flow->tcp) >= WK_TCP_ST_CLOSED;
+}
+
 static enum wk_reason way(struct wk_inspect *inspect)
 {
 	bool strict = inspect->mode == WK_MODE_ENFORCE;
@@ -206,7 +225,9 @@ static enum wk_reason way(struct wk_inspect *inspect)
 	if (!sound(inspect, strict || (flow && !flow->passive), &seg, &reason))
 		return reason;
 
-	if (flow && !(wk_tcp_state(&flow->tcp) >= WK_TCP_ST_CLOSED && is_client_syn(inspect, &seg))) {
+	if (flow && !(is_over(flow) && is_client_syn(inspect, &seg))) {
+		if (flow->dead)
+			return wk_insp_buried(inspect, flow, &seg);
 		if (settle(inspect, flow))
 			return follow(inspect, flow, &seg);
 		wk_insp_forget(inspect, flow);

@@ -37,7 +37,9 @@ struct wk_insp_flow {
 	bool mute;
 	/* A passive flow that must be enforced made a call that is denied. */
 	bool caught;
-	/* The stream ended inside a frame if it ends now. */
+	/* Ended here because of that: nothing passes, lib/tcp is not asked any more. */
+	bool dead;
+	/* Inside the payload of a frame that passes: its stream should not end here. */
 	bool inside[WK_DIRS];
 	/* A reset of ours has been told. */
 	bool told;
@@ -97,6 +99,9 @@ void wk_insp_enter(struct wk_inspect *inspect, struct wk_insp_flow *flow, uint64
 /* Gives back what nobody will ask for again: the HTTP/2 state of a flow whose bytes are no longer
  * shown to it, or in whose place a new connection has begun. */
 void wk_insp_shed(struct wk_inspect *inspect, struct wk_insp_flow *flow);
+/* Client and server no longer see the same bytes, or would not if we stepped aside. */
+bool wk_insp_edited(const struct wk_insp_flow *flow);
+uint64_t wk_insp_deadline(const struct wk_inspect *inspect, const struct wk_insp_flow *flow);
 /* Forgets a flow and everything it holds. */
 void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow);
 
@@ -109,6 +114,13 @@ bool wk_insp_admit(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
 /* Anything else. */
 enum wk_reason wk_insp_stray(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
 			     const struct wk_flow_key *key);
+
+/* Ends a flow that lib/tcp cannot reset, because it is passive, with the packet at hand. */
+enum wk_reason wk_insp_kill(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+			    const struct wk_tcp_seg *seg);
+/* A packet of a flow that has been ended so. */
+enum wk_reason wk_insp_buried(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+			      const struct wk_tcp_seg *seg);
 
 /* judge.c */
 extern const struct wk_tcp_hooks wk_insp_tcp_hooks;
@@ -138,3 +150,5 @@ void wk_insp_tmpl_learn(struct wk_insp_tmpl *tmpl, const struct wk_pkt *pkt);
 void wk_insp_send(struct wk_inspect *inspect, const struct wk_tcp_out *out);
 /* Answers the packet at hand, which has no flow, with an RST, if the bucket allows one. */
 void wk_insp_refuse(struct wk_inspect *inspect, const struct wk_tcp_seg *seg);
+/* Sends an RST on in the place of the packet at hand. */
+void wk_insp_replace(struct wk_inspect *inspect, const struct wk_tcp_seg *seg);

@@ -8,16 +8,6 @@ void wk_insp_h2_env(struct wk_inspect *inspect)
 	inspect->h2_env.passive = inspect->flow->passive;
 }
 
-static bool is_deleting(const struct wk_insp_flow *flow)
-{
-	struct wk_h2_info info;
-
-	if (!flow->h2)
-		return false;
-	wk_h2_info(flow->h2, &info);
-	return info.deleting;
-}
-
 static enum wk_on on_error(const struct wk_inspect *inspect, enum wk_h2_error error)
 {
 	switch (error) {
@@ -67,7 +57,7 @@ static int give_up(struct wk_inspect *inspect, enum wk_h2_error error, uint32_t 
 		return -1;
 	if (flow->why == WK_FWD_PLAIN) { /* else the policy wants the reset */
 		on = inspect->mode == WK_MODE_ENFORCE ? on_error(inspect, error) : WK_ON_PASS;
-		if (on == WK_ON_PASS && !is_deleting(flow))
+		if (on == WK_ON_PASS && !wk_insp_edited(flow))
 			return pass_all(flow, len_b, ops);
 		flow->mute = on == WK_ON_DROP;
 		flow->why = reason_of(error);
@@ -95,7 +85,8 @@ static int judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_
 		return give_up(inspect, wk_h2_error(flow->h2), len_b, ops);
 	for (uint32_t i = 0; i < ops->n; i++)
 		covered_b += ops->ops[i].in_len_b;
-	flow->inside[dir] = covered_b < len_b || ops->to_boundary_b != 0;
+	/* A frame that is held is lib/tcp's to count. */
+	flow->inside[dir] = covered_b == len_b && ops->to_boundary_b != 0;
 	return 0;
 }
 
@@ -133,7 +124,9 @@ static uint32_t farewell(void *user, uint8_t *buf, uint32_t room_b)
 	struct wk_inspect *inspect = user;
 	struct wk_insp_flow *flow = inspect->flow;
 
-	if (!flow->h2 || flow->mute || flow->blind || wk_h2_error(flow->h2) == WK_H2_E_OK)
+	if (!flow->h2 || flow->mute || flow->blind)
+		return 0;
+	if (wk_h2_error(flow->h2) == WK_H2_E_OK || wk_h2_error(flow->h2) == WK_H2_E_POLICY)
 		return 0;
 	return wk_h2_farewell(flow->h2, buf, room_b);
 }

@@ -12,9 +12,9 @@ static void fill(const struct wk_inspect *inspect, const struct wk_insp_flow *fl
 	memset(row, 0, sizeof(*row));
 	row->key = flow->entry.key;
 	row->id = flow->entry.id;
-	row->state = wk_tcp_state(&flow->tcp);
+	row->state = flow->dead ? WK_TCP_ST_CLOSED : wk_tcp_state(&flow->tcp);
 	row->passive = flow->passive;
-	row->edited = wk_tcp_edited(&flow->tcp);
+	row->edited = wk_insp_edited(flow);
 	for (int dir = 0; dir < WK_DIRS; dir++) {
 		row->packets[dir] = flow->packets[dir];
 		row->bytes[dir] = flow->bytes[dir];

@@ -12,7 +12,7 @@ static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 	uint64_t resets = inspect->stats->counter[WK_CNT_FLOWS_RESET];
 	bool alive;
 
-	alive = wk_tcp_timer(&flow->tcp, &inspect->tcp_env);
+	alive = !flow->dead && wk_tcp_timer(&flow->tcp, &inspect->tcp_env);
 	if (inspect->stats->counter[WK_CNT_FLOWS_RESET] != resets)
 		wk_insp_event_conn(inspect, flow, &flow->entry.key,
 				   flow->why ? flow->why : WK_ABSORB_CLOSED);
@@ -21,7 +21,7 @@ static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 		return;
 	}
 	wk_insp_shed(inspect, flow);
-	wk_flow_arm(inspect->table, &flow->entry, wk_tcp_deadline(&flow->tcp));
+	wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 }
 
 void wk_inspect_timers(struct wk_inspect *inspect, uint64_t now_ns)
@@ -52,7 +52,8 @@ uint32_t wk_inspect_stop(struct wk_inspect *inspect, uint64_t now_ns)
 		struct wk_insp_flow *flow = (struct wk_insp_flow *)entry;
 
 		wk_insp_enter(inspect, flow, now_ns);
-		if (wk_tcp_state(&flow->tcp) != WK_TCP_ST_CLOSED && wk_tcp_edited(&flow->tcp)) {
+		if (!flow->dead && wk_tcp_state(&flow->tcp) == WK_TCP_ST_ESTABLISHED &&
+		    wk_insp_edited(flow)) {
 			uint32_t len_b = 0;
 
 			if (flow->h2)
