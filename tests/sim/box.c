@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "box.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_B (8u << 20)
+
+void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const char *what)
+{
+	struct wk_tcp_seg seg;
+
+	if (!pkt_read(pkt, &seg))
+		return;
+	printf("%12.6f %-14s %s%s%s%s%s seq %u len %u ack %u wnd %u", (double)now_ns / 1e9, where,
+	       pkt->dir == WK_C2S ? "c>s " : "s>c ", seg.flags & WK_TCP_SYN ? "S" : "",
+	       seg.flags & WK_TCP_FIN ? "F" : "", seg.flags & WK_TCP_RST ? "R" : "",
+	       seg.flags & WK_TCP_PSH ? "P" : "", seg.seq, seg.data_len_b, seg.ack, seg.wnd);
+	if (seg.has_ts)
+		printf(" ts %u/%u", seg.tsval, seg.tsecr);
+	for (uint32_t i = 0; i < seg.n_sack; i++)
+		printf(" sack %u-%u", seg.sack[i].left, seg.sack[i].right);
+	printf(" %s\n", what);
+}
+
+static int hook_judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
+		      struct wk_op_list *ops)
+{
+	struct box *box = user;
+	int ret = judge_bytes(&box->judge, dir, data, len_b, ops);
+
+	if (box->cfg.verbose)
+		printf("%12.6f judge %s %u bytes: %d, %u ops, in %" PRIu64 " out %" PRIu64 "\n",
+		       (double)box->now_ns / 1e9, dir == WK_C2S ? "c>s" : "s>c", len_b, ret, ops->n,
+		       box->judge.dir[dir].in_b, box->judge.dir[dir].out_b);
+	return ret;
+}
+
+/* The judge of a passive flow changes nothing, whatever it thinks. */
+static int hook_watch(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
+		      struct wk_op_list *ops)
+{
+	int ret = hook_judge(user, dir, data, len_b, ops);
+
+	for (uint32_t i = 0; ret == 0 && i < ops->n; i++)
+		ops->ops[i].kind = WK_OP_PIN;
+	return ret;
+}
+
+static void hook_finished(void *user, enum wk_dir dir)
+{
+	judge_finished(&((struct box *)user)->judge, dir);
+}
+
+static uint32_t hook_pending(void *user)
+{
+	struct box *box = user;
+
+	return box->cfg.passive ? 0 : judge_pending(&box->judge);
+}
+
+static uint32_t hook_pull(void *user, uint8_t *buf, uint32_t room_b)
+{
+	return judge_pull(&((struct box *)user)->judge, buf, room_b);
+}
+
+static uint32_t hook_farewell(void *user, uint8_t *buf, uint32_t room_b)
+{
+	(void)user;
+	(void)buf;
+	(void)room_b;
+	return 0;
+}
+
+static void leave(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_seg *in,
+		  const char *what)
+{
+	struct wk_tcp_seg seg;
+
+	if (box->cfg.verbose)
+		trace(box->now_ns, "  box sends", pkt, what);
+	if (!pkt_read(pkt, &seg))
+		check_fail(&box->check, "a packet that does not parse was made");
+	else if (!box->cfg.passive)
+		check_out(&box->check, pkt->dir, &seg, in);
+	if (box->judge.fault)
+		check_fail(&box->check, "%s", box->judge.fault);
+	box->send(box->user, pkt);
+}
+
+static void hook_tx(void *user, const struct wk_tcp_out *out)
+{
+	struct box *box = user;
+
+	box->built++;
+	if (box->cfg.passive)
+		check_fail(&box->check, "a passive flow built a packet");
+	leave(box, pkt_build_out(out), NULL, "built");
+}
+
+static const struct wk_tcp_hooks hooks = {
+	.judge = hook_judge,
+	.finished = hook_finished,
+	.pending = hook_pending,
+	.pull = hook_pull,
+	.farewell = hook_farewell,
+	.tx = hook_tx,
+};
+
+static const struct wk_tcp_hooks hooks_passive = {
+	.judge = hook_watch,
+	.finished = hook_finished,
+	.pending = hook_pending,
+	.pull = hook_pull,
+	.farewell = hook_farewell,
+	.tx = hook_tx,
+};
+
+static struct wk_tcp_env env_now(struct box *box)
+{
+	return (struct wk_tcp_env){
+		.now_ns = box->now_ns,
+		.mem = box->mem,
+		.stats = &box->stats,
+		.limits = &box->cfg.limits,
+		.hooks = box->cfg.passive ? &hooks_passive : &hooks,
+		.user = box,
+	};
+}
+
+void box_init(struct box *box, const struct box_cfg *cfg, uint64_t salt, uint32_t insert_max_b)
+{
+	size_t footprint = wk_mem_footprint(ARENA_B);
+
+	*box = (struct box){ .cfg = *cfg, .poke_ns = UINT64_MAX, .reset_ns = UINT64_MAX };
+	judge_init(&box->judge, salt, insert_max_b);
+	box->check.judge = &box->judge;
+	footprint = (footprint + 63) / 64 * 64;
+	box->arena = aligned_alloc(64, footprint);
+	if (!box->arena)
+		abort();
+	box->mem = wk_mem_create(box->arena, footprint);
+}
+
+void box_fini(struct box *box)
+{
+	judge_fini(&box->judge);
+	check_fini(&box->check);
+	free(box->arena);
+}
+
+void box_close(struct box *box)
+{
+	struct wk_tcp_env env = env_now(box);
+	struct wk_mem_usage usage;
+
+	if (box->has_flow)
+		wk_tcp_fini(&box->flow, &env);
+	box->has_flow = false;
+	wk_mem_usage(box->mem, &usage);
+	if (usage.used_b != 0)
+		check_fail(&box->check, "%" PRIu64 " bytes of memory not given back", usage.used_b);
+	if (box->stats.counter[WK_CNT_INVARIANT] > 0)
+		check_fail(&box->check, "lib/tcp itself found a broken invariant");
+}
+
+/* What lib/inspect writes into a packet that goes on. */
+static void apply(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_result *result)
+{
+	if (result->edits && box->cfg.passive)
+		check_fail(&box->check, "a passive flow edited a packet");
+	if (result->edits & WK_TCP_EDIT_SYN_OPTS)
+		wk_tcp_syn_filter(pkt->b + WK_TCP_HDR_MIN_B,
+				  (uint32_t)(pkt->b[12] >> 4) * 4 - WK_TCP_HDR_MIN_B);
+	if (result->edits & WK_TCP_EDIT_TRIM_DATA)
+		pkt_trim(pkt);
+	if (result->edits & WK_TCP_EDIT_URG)
+		pkt_clear_urg(pkt);
+	if (result->edits & WK_TCP_EDIT_NUMBERS) {
+		pkt_write_numbers(pkt, result->seq, result->ack, result->wnd);
+		box->edited++;
+	}
+}
+
+static void answer_stray(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_seg *seg)
+{
+	struct wk_tcp_out out;
+
+	if (wk_tcp_refuse(seg, wk_dir_flip(pkt->dir), &out))
+		box->send(box->user, pkt_build_out(&out));
+	free(pkt);
+}
+
+/* @return false when the packet belongs to no flow. */
+static bool find_flow(struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	struct wk_tcp_env env = env_now(box);
+	bool syn = dir == WK_C2S && (seg->flags & (WK_TCP_SYN | WK_TCP_ACK | WK_TCP_RST)) == WK_TCP_SYN;
+
+	if (box->has_flow && syn && wk_tcp_state(&box->flow) == WK_TCP_ST_CLOSED) {
+		wk_tcp_fini(&box->flow, &env);
+		box->has_flow = false;
+	}
+	if (box->has_flow)
+		return true;
+	if (!syn || box->had_flow)
+		return false;
+	wk_tcp_init(&box->flow, seg, box->cfg.passive, &env);
+	box->has_flow = box->had_flow = true;
+	return true;
+}
+
+static void settle(struct box *box, enum wk_dir dir)
+{
+	struct judge_dir *d = &box->judge.dir[dir];
+
+	d->shift_max = (int64_t)(d->in_b - d->out_b);
+}
+
+void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns)
+{
+	static const char *const verdicts[] = { "forward", "absorb", "drop" };
+	struct wk_tcp_seg seg, own;
+	struct wk_tcp_result result = { 0 };
+	struct wk_tcp_env env;
+
+	box->now_ns = now_ns;
+	env = env_now(box);
+	if (box->cfg.verbose)
+		trace(now_ns, forged ? "box gets FORGED" : "box gets", pkt, "");
+	if (wk_tcp_seg_parse(&seg, pkt->b, pkt->len_b) != 0 || !pkt_read(pkt, &own)) {
+		check_fail(&box->check, "wk_tcp_seg_parse refuses a good packet");
+		free(pkt);
+		return;
+	}
+	if (!find_flow(box, pkt->dir, &seg)) {
+		answer_stray(box, pkt, &seg);
+		return;
+	}
+	if (forged)
+		check_forged(&box->check);
+	else
+		check_in(&box->check, pkt->dir, &own);
+	settle(box, WK_C2S);
+	wk_tcp_input(&box->flow, pkt->dir, &seg, &env, &result);
+	if (box->cfg.verbose)
+		printf("%12.6f   %s, %s, edits %x\n", (double)now_ns / 1e9, verdicts[result.verdict],
+		       wk_reason_key(result.reason), result.edits);
+	if (box->cfg.passive && (result.verdict != WK_TCP_FORWARD || result.edits))
+		check_fail(&box->check, "a passive flow did not forward: %s",
+			   wk_reason_key(result.reason));
+	if (box->judge.fault)
+		check_fail(&box->check, "%s", box->judge.fault);
+	if (result.verdict == WK_TCP_FORWARD) {
+		struct sim_pkt *copy = pkt_copy(pkt);
+
+		pkt_read(copy, &own);
+		apply(box, pkt, &result);
+		box->forwarded++;
+		leave(box, pkt, &own, "forwarded");
+		free(copy);
+		return;
+	}
+	if (result.verdict == WK_TCP_DROP)
+		box->dropped++;
+	else
+		box->absorbed++;
+	free(pkt);
+}
+
+uint64_t box_deadline(const struct box *box)
+{
+	uint64_t at = box->has_flow ? wk_tcp_deadline(&box->flow, &box->cfg.limits) : UINT64_MAX;
+
+	if (box->has_flow && box->poke_ns < at)
+		at = box->poke_ns;
+	if (box->has_flow && box->reset_ns < at)
+		at = box->reset_ns;
+	return at;
+}
+
+void box_timer(struct box *box, uint64_t now_ns)
+{
+	struct wk_tcp_env env;
+
+	box->now_ns = now_ns;
+	env = env_now(box);
+	settle(box, WK_C2S);
+	if (now_ns >= box->poke_ns) {
+		box->poke_ns = UINT64_MAX;
+		box->judge.wanted++;
+		wk_tcp_poke(&box->flow, &env);
+	}
+	if (now_ns >= box->reset_ns) {
+		box->reset_ns = UINT64_MAX;
+		wk_tcp_reset(&box->flow, &env, NULL, 0);
+	}
+	if (now_ns < wk_tcp_deadline(&box->flow, &box->cfg.limits))
+		return;
+	if (!wk_tcp_timer(&box->flow, &env)) {
+		wk_tcp_fini(&box->flow, &env);
+		box->has_flow = false;
+	} else if (wk_tcp_deadline(&box->flow, &box->cfg.limits) <= now_ns) {
+		check_fail(&box->check, "a deadline that has passed stays due");
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* box.h - the bump in the wire: one flow of lib/tcp with the toy judge behind it.
+ *
+ * Does what lib/inspect does around lib/tcp: carries out the edits of forwarded packets, begins and
+ * ends the flow, answers what belongs to none. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "check.h"
+#include "judge.h"
+#include "wire.h"
+#include "wk_tcp.h"
+
+struct box_cfg {
+	bool passive;
+	bool verbose;
+	struct wk_tcp_limits limits;
+};
+
+struct box {
+	struct box_cfg cfg;
+	struct judge judge;
+	struct check check;
+	struct wk_mem *mem;
+	void *arena;
+	struct wk_stats stats;
+	struct wk_tcp_flow flow;
+	bool has_flow;
+	bool had_flow;
+	uint64_t now_ns;
+	uint64_t poke_ns; /* when the judge comes to want an insertion by itself; UINT64_MAX: never */
+	uint64_t reset_ns; /* when the operator ends the connection; UINT64_MAX: never */
+	void (*send)(void *user, struct sim_pkt *pkt);
+	void *user;
+	uint64_t forwarded, edited, absorbed, dropped, built;
+};
+
+void box_init(struct box *box, const struct box_cfg *cfg, uint64_t salt, uint32_t insert_max_b);
+void box_fini(struct box *box);
+/* A packet that arrives (ownership passes). forged: not its sender's, the taps ignore it. */
+void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns);
+uint64_t box_deadline(const struct box *box);
+void box_timer(struct box *box, uint64_t now_ns);
+/* Ends the flow and looks whether it gave everything back. */
+void box_close(struct box *box);
+
+/* Prints one packet in a line. */
+void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const char *what);

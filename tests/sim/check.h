@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check.h - looks at every packet around the box and says which invariant it breaks.
+ *
+ * Sees what a tap on both sides would see, the judge's record, and, to know whether a SACK block
+ * tells the truth, what the receivers really have. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "judge.h"
+#include "ranges.h"
+#include "wire.h"
+
+/* An insertion found in the server's stream as it left. Payload offsets. */
+struct check_insert {
+	uint64_t out;
+	uint64_t len_b;
+};
+
+/* One stream and the acknowledgements that answer it. Offsets: 0 is the SYN. */
+struct check_half {
+	bool open; /* its SYN has been seen */
+	uint32_t isn;
+	uint8_t shift; /* of the windows in this stream's packets */
+	bool has_shift;
+	bool has_ts;
+	uint16_t mss; /* that its sender takes */
+	struct ranges seen; /* in: what has arrived at the box */
+	uint64_t fin_in;
+	uint64_t ack_max;  /* out: highest acknowledgement of its receiver that has arrived */
+	uint64_t edge_max; /* out: highest right edge, as it arrived */
+
+	uint8_t *bytes; /* out: what left, by payload offset */
+	uint64_t cap;
+	struct ranges sent; /* out: offsets that have left */
+	uint64_t fin_out;
+	uint64_t end_out; /* highest offset that has left */
+
+	uint64_t ack_in_max;  /* in: highest acknowledgement given to its sender */
+	uint64_t edge_in_max; /* in: highest right edge given to its sender */
+	uint64_t edge_bound;  /* in: how far that may go */
+	uint32_t ts_out;      /* highest TSval that left in its packets */
+	bool ts_known;
+	uint32_t ts_in; /* highest that arrived */
+	uint64_t stale_ack, stale_edge;
+};
+
+struct check {
+	struct check_half half[2];
+	const struct judge *judge;
+	const struct ranges *got[2]; /* what the receiver of each stream has */
+	bool lies;		     /* payload of DATA may come in two versions */
+	bool scaled;
+	bool ts;
+	struct check_insert *inserts;
+	uint32_t n_inserts;
+	uint64_t walked; /* server's stream: payload offset up to which frames are known */
+	char fault[256]; /* empty: none */
+};
+
+void check_fini(struct check *check);
+/* A genuine packet arrives at the box. */
+void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg);
+/* A packet leaves the box towards the receiver of dir. `in` is what came in when it is forwarded,
+ * NULL when it was built. */
+void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
+	       const struct wk_tcp_seg *in);
+/* A packet of an attacker arrives: nobody's numbers. */
+void check_forged(struct check *check);
+void check_fail(struct check *check, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* check_ack.c */
+void check_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
+	       const struct wk_tcp_seg *in);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* profile.h - what a seed chooses: peers, network, streams, how the connection ends. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "endpoint.h"
+#include "net.h"
+#include "proto.h"
+#include "wk_tcp.h"
+
+enum profile_end {
+	END_CLIENT_FIRST = 0, /* half-close, then the server */
+	END_SERVER_FIRST,
+	END_BOTH,	 /* each when it has written everything */
+	END_CLIENT_RST,
+	END_SERVER_RST,
+	ENDS,
+};
+
+/* A run of one kind; PROFILE_ANY leaves it to the seed. */
+enum profile_kind {
+	PROFILE_ANY = 0,
+	PROFILE_EDIT,	  /* everything */
+	PROFILE_UNEDITED, /* nothing is denied, replaced or patched */
+	PROFILE_CLEAN,	  /* the same on a perfect network with aligned segments: bit for bit */
+	PROFILE_PASSIVE,
+	PROFILE_LIAR,	  /* the client's retransmissions say something else */
+	PROFILE_NOISE,	  /* forged packets in between */
+	PROFILE_DIRECT,	  /* no box: the endpoints against each other */
+	PROFILES,
+};
+
+struct profile {
+	uint64_t seed;
+	enum profile_kind kind;
+	enum profile_end end;
+	struct ep_cfg client;
+	struct ep_cfg server;
+	struct link_cfg link[LINKS];
+	struct proto_mix client_mix;
+	struct proto_mix server_mix;
+	struct wk_tcp_limits limits;
+	uint32_t insert_max_b;
+	uint64_t poke_ns;
+	uint64_t noise_gap_ns; /* 0: none */
+	struct sim_rng rng;    /* for the rest of the run */
+};
+
+void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind kind);
+const char *profile_name(enum profile_kind kind);
+/* @return PROFILES for a name that is none. */
+enum profile_kind profile_by_name(const char *name);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void proto_read(const uint8_t *p, struct proto_hdr *hdr)
+{
+	hdr->len_b = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+	hdr->kind = p[3];
+	hdr->id = (uint32_t)p[4] << 24 | (uint32_t)p[5] << 16 | (uint32_t)p[6] << 8 | p[7];
+}
+
+void proto_write(uint8_t *p, uint32_t len_b, uint8_t kind, uint32_t id)
+{
+	p[0] = (uint8_t)(len_b >> 16);
+	p[1] = (uint8_t)(len_b >> 8);
+	p[2] = (uint8_t)len_b;
+	p[3] = kind;
+	p[4] = (uint8_t)(id >> 24);
+	p[5] = (uint8_t)(id >> 16);
+	p[6] = (uint8_t)(id >> 8);
+	p[7] = (uint8_t)id;
+}
+
+static void grow(struct proto_stream *stream, uint32_t len_b)
+{
+	stream->bytes = realloc(stream->bytes, stream->len_b + len_b);
+	stream->soft = realloc(stream->soft, stream->len_b + len_b);
+	stream->cuts = realloc(stream->cuts, (stream->n_cuts + 1) * sizeof(*stream->cuts));
+	if (!stream->bytes || !stream->soft || !stream->cuts)
+		abort();
+}
+
+static void append(struct proto_stream *stream, uint8_t kind, uint32_t id, uint32_t len_b,
+		   struct sim_rng *rng)
+{
+	uint8_t *p;
+
+	grow(stream, PROTO_HDR_B + len_b);
+	p = stream->bytes + stream->len_b;
+	proto_write(p, len_b, kind, id);
+	memset(stream->soft + stream->len_b, 0, PROTO_HDR_B);
+	memset(stream->soft + stream->len_b + PROTO_HDR_B, 1, len_b);
+	for (uint32_t i = 0; i < len_b; i++)
+		p[PROTO_HDR_B + i] = (uint8_t)rng_next(rng);
+	stream->cuts[stream->n_cuts++] = stream->len_b;
+	stream->len_b += PROTO_HDR_B + len_b;
+}
+
+/* Mostly short, sometimes up to max_b. */
+static uint32_t length(struct sim_rng *rng, uint32_t max_b)
+{
+	uint32_t bound = rng_chance(rng, 700) ? 120 : max_b;
+
+	return rng_range32(rng, 0, bound < max_b ? bound : max_b);
+}
+
+static uint8_t choose(const struct proto_mix *mix, struct sim_rng *rng)
+{
+	const struct {
+		uint8_t kind;
+		uint32_t weight;
+	} all[] = {
+		{ PROTO_DATA, mix->weight_data },
+		{ PROTO_CTRL, mix->weight_ctrl },
+		{ PROTO_DENY, mix->weight_deny },
+		{ PROTO_DENY_STREAM, mix->weight_deny_stream },
+		{ PROTO_EAT, mix->weight_eat },
+		{ PROTO_REPL, mix->weight_repl },
+		{ PROTO_HEAD, mix->weight_head },
+		{ PROTO_SETTINGS, mix->weight_settings },
+	};
+	uint32_t sum = 0, at;
+
+	for (uint32_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		sum += all[i].weight;
+	at = rng_range32(rng, 0, sum - 1);
+	for (uint32_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (at < all[i].weight)
+			return all[i].kind;
+		at -= all[i].weight;
+	}
+	return PROTO_DATA;
+}
+
+static uint32_t max_of(const struct proto_mix *mix, uint8_t kind)
+{
+	switch (kind) {
+	case PROTO_DATA:
+	case PROTO_HEAD:
+		return mix->data_max_b;
+	case PROTO_DENY_STREAM:
+	case PROTO_EAT:
+		return mix->eat_max_b;
+	default:
+		return mix->whole_max_b;
+	}
+}
+
+/* Lengths of replacements and wishes to be patched are in the payload: the judge reads nothing
+ * else. */
+static void steer(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng)
+{
+	uint32_t at = stream->cuts[stream->n_cuts - 1];
+	struct proto_hdr hdr;
+	uint8_t *p = stream->bytes + at + PROTO_HDR_B;
+
+	proto_read(stream->bytes + at, &hdr);
+	if (hdr.kind == PROTO_REPL && hdr.len_b >= 2) {
+		uint32_t to = rng_chance(rng, 300) ? hdr.len_b : length(rng, mix->repl_max_b);
+
+		p[0] = (uint8_t)(to >> 8);
+		p[1] = (uint8_t)to;
+		memset(stream->soft + at + PROTO_HDR_B, 0, 2);
+	}
+	if (hdr.kind == PROTO_SETTINGS && hdr.len_b >= 1) {
+		p[0] = rng_chance(rng, mix->patch_permille);
+		stream->soft[at + PROTO_HDR_B] = 0;
+	}
+}
+
+static void frames(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng)
+{
+	for (uint32_t i = 0; i < mix->frames; i++) {
+		uint8_t kind = choose(mix, rng);
+
+		append(stream, kind, i, length(rng, max_of(mix, kind)), rng);
+		steer(stream, mix, rng);
+	}
+}
+
+void proto_make_client(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng)
+{
+	*stream = (struct proto_stream){ 0 };
+	grow(stream, PROTO_PREFACE_B);
+	memcpy(stream->bytes, PROTO_PREFACE, PROTO_PREFACE_B);
+	memset(stream->soft, 0, PROTO_PREFACE_B);
+	stream->cuts[stream->n_cuts++] = 0;
+	stream->len_b = PROTO_PREFACE_B;
+	frames(stream, mix, rng);
+	if (mix->truncated)
+		stream->len_b -= rng_range32(rng, 0, stream->len_b - PROTO_PREFACE_B) % 300;
+	while (stream->n_cuts > 1 && stream->cuts[stream->n_cuts - 1] >= stream->len_b)
+		stream->n_cuts--;
+}
+
+void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng)
+{
+	*stream = (struct proto_stream){ 0 };
+	append(stream, PROTO_SETTINGS, 0, rng_range32(rng, 0, 60), rng);
+	steer(stream, mix, rng);
+	frames(stream, mix, rng);
+}
+
+void proto_free(struct proto_stream *stream)
+{
+	free(stream->bytes);
+	free(stream->soft);
+	free(stream->cuts);
+	*stream = (struct proto_stream){ 0 };
+}
+
+uint32_t proto_replace(const uint8_t *frame, uint32_t len_b, uint8_t *out)
+{
+	uint32_t in_b = len_b - PROTO_HDR_B, out_b = 0;
+	struct proto_hdr hdr;
+
+	proto_read(frame, &hdr);
+	if (in_b >= 2)
+		out_b = (uint32_t)frame[PROTO_HDR_B] << 8 | frame[PROTO_HDR_B + 1];
+	if (out_b > PROTO_REPL_MAX_B - PROTO_HDR_B)
+		out_b = PROTO_REPL_MAX_B - PROTO_HDR_B;
+	proto_write(out, out_b, PROTO_REPLACED, hdr.id);
+	for (uint32_t i = 0; i < out_b; i++)
+		out[PROTO_HDR_B + i] =
+			(uint8_t)(frame[PROTO_HDR_B + i % in_b] ^ (i / in_b * 29 + 0xa5));
+	return PROTO_HDR_B + out_b;
+}
+
+bool proto_patch(const uint8_t *frame, uint32_t len_b, uint8_t *out)
+{
+	if (len_b < PROTO_HDR_B + 2 || frame[PROTO_HDR_B] != 1)
+		return false;
+	for (uint32_t i = 0; i < len_b; i++)
+		out[i] = i > PROTO_HDR_B ? frame[i] ^ 0x33 : frame[i];
+	return true;
+}
+
+uint32_t proto_insertion_b(uint64_t salt, uint32_t n, uint32_t max_b)
+{
+	struct sim_rng rng = { .state = salt + n };
+	uint32_t bound = rng_chance(&rng, 800) ? 150 : max_b;
+
+	if (bound > max_b)
+		bound = max_b;
+	return rng_range32(&rng, PROTO_HDR_B, bound);
+}
+
+uint32_t proto_insertion(uint64_t salt, uint32_t n, uint32_t max_b, uint8_t *out)
+{
+	uint32_t len_b = proto_insertion_b(salt, n, max_b);
+
+	proto_write(out, len_b - PROTO_HDR_B, PROTO_INSERT, n);
+	for (uint32_t i = PROTO_HDR_B; i < len_b; i++)
+		out[i] = (uint8_t)(n * 31 + i);
+	return len_b;
+}

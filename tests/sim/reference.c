@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto.h"
+
+/* Edits one frame of len_b bytes, or what there is of it. */
+static uint64_t edit_frame(const uint8_t *p, uint64_t len_b, const struct proto_hdr *hdr,
+			   uint8_t *out)
+{
+	bool whole = len_b == PROTO_HDR_B + (uint64_t)hdr->len_b;
+
+	switch (hdr->kind) {
+	case PROTO_DATA:
+		memcpy(out, p, len_b);
+		return len_b;
+	case PROTO_CTRL:
+		if (!whole)
+			return 0;
+		memcpy(out, p, len_b);
+		return len_b;
+	case PROTO_REPL:
+		return whole ? proto_replace(p, (uint32_t)len_b, out) : 0;
+	default:
+		return 0;
+	}
+}
+
+uint8_t *reference_client(const uint8_t *in, uint64_t len_b, uint64_t *out_b)
+{
+	uint64_t at = PROTO_PREFACE_B, cap = len_b + PROTO_REPL_MAX_B;
+	uint8_t *out = malloc(cap);
+	struct proto_hdr hdr;
+
+	*out_b = 0;
+	if (!out)
+		abort();
+	if (len_b < PROTO_PREFACE_B)
+		return out;
+	memcpy(out, in, PROTO_PREFACE_B);
+	*out_b = PROTO_PREFACE_B;
+	while (len_b - at >= PROTO_HDR_B) {
+		uint64_t n;
+
+		proto_read(in + at, &hdr);
+		n = PROTO_HDR_B + (uint64_t)hdr.len_b;
+		if (n > len_b - at)
+			n = len_b - at;
+		if (*out_b + n + PROTO_REPL_MAX_B > cap) {
+			cap = 2 * (*out_b + n + PROTO_REPL_MAX_B);
+			out = realloc(out, cap);
+			if (!out)
+				abort();
+		}
+		*out_b += edit_frame(in + at, n, &hdr, out + *out_b);
+		at += n;
+	}
+	return out;
+}
+
+/* An insertion at got->bytes[at], if there is one. @return its length, 0 for none. */
+static uint64_t insertion(struct reference_got *got, uint64_t at, const char **wrong)
+{
+	uint8_t want[PROTO_INSERT_MAX_B];
+	uint64_t left_b = got->len_b - at, len_b;
+
+	if (left_b < 4 || got->bytes[at + 3] != PROTO_INSERT)
+		return 0;
+	len_b = proto_insertion(got->salt, got->inserted, got->max_b, want);
+	if (memcmp(want, got->bytes + at, left_b < len_b ? left_b : len_b) != 0)
+		*wrong = "an insertion is not the one that was due";
+	if (left_b < len_b && got->whole)
+		*wrong = "the last insertion is cut off";
+	got->inserted++;
+	return left_b < len_b ? left_b : len_b;
+}
+
+static const char *same_frame(const uint8_t *sent, uint64_t sent_b, const uint8_t *got,
+			      uint64_t got_b, uint64_t at)
+{
+	uint64_t n = sent_b < got_b ? sent_b : got_b;
+	uint8_t *patched = malloc(sent_b);
+	const char *wrong = NULL;
+
+	if (!patched)
+		abort();
+	if (memcmp(sent, got, n) != 0) {
+		/* Only the first SETTINGS must be patched: later ones may have gone out already. */
+		if (sent[3] != PROTO_SETTINGS || !proto_patch(sent, (uint32_t)sent_b, patched) ||
+		    memcmp(patched, got, n) != 0)
+			wrong = "the client got other bytes than the server sent";
+	} else if (at == 0 && n == sent_b && proto_patch(sent, (uint32_t)sent_b, patched)) {
+		wrong = "the first SETTINGS were not patched";
+	}
+	free(patched);
+	return wrong;
+}
+
+const char *reference_server(const uint8_t *sent, uint64_t sent_b, struct reference_got *got)
+{
+	uint64_t at = 0, from = 0;
+	const char *wrong = NULL;
+	bool may_insert = false;
+	struct proto_hdr hdr;
+
+	while (from < got->len_b && !wrong) {
+		uint64_t n = insertion(got, from, &wrong);
+
+		if (n > 0) {
+			if (!may_insert)
+				return "an insertion where none may be";
+			from += n;
+			continue;
+		}
+		if (at == sent_b)
+			return "the client got more than the server sent";
+		proto_read(sent + at, &hdr);
+		n = PROTO_HDR_B + (uint64_t)hdr.len_b;
+		wrong = same_frame(sent + at, n, got->bytes + from, got->len_b - from, at);
+		may_insert = hdr.kind != PROTO_HEAD;
+		from += n < got->len_b - from ? n : got->len_b - from;
+		at += n;
+		if (got->whole && from == got->len_b && at < sent_b)
+			return "the client got less than the server sent";
+	}
+	return wrong;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reference.h - the edit of a whole stream at once: what the other side must have received. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Edits the client's stream: a frame cut off by the end is left out, but for DATA. Heap. */
+uint8_t *reference_client(const uint8_t *in, uint64_t len_b, uint64_t *out_b);
+
+struct reference_got {
+	const uint8_t *bytes;
+	uint64_t len_b;
+	bool whole;	  /* the stream has ended in order: nothing may be missing */
+	uint64_t salt;	  /* of the insertions */
+	uint32_t max_b;
+	uint32_t inserted; /* result: insertions found */
+};
+
+/* Compares what the client got with what the server sent: the same frames, SETTINGS patched where
+ * they say so, insertions in order and only where a frame ends.
+ * @return NULL, or what is wrong. */
+const char *reference_server(const uint8_t *sent, uint64_t sent_b, struct reference_got *got);

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "box.h"
+#include "noise.h"
+#include "reference.h"
+
+#define LIMIT_NS (900ull * 1000000000ull)
+#define DRAIN_NS (8ull * 1000000000ull)
+
+struct run {
+	const struct profile *profile;
+	struct proto_stream c2s, s2c;
+	struct ep client, server;
+	struct box box;
+	struct net net;
+	struct noise noise;
+	uint64_t now_ns;
+	uint64_t events;
+	bool verbose;
+	struct run_result *result;
+};
+
+static bool direct(const struct run *run)
+{
+	return run->profile->kind == PROFILE_DIRECT;
+}
+
+static void fail(struct run *run, const char *what)
+{
+	if (!run->result->fault[0])
+		snprintf(run->result->fault, sizeof(run->result->fault), "%s", what);
+}
+
+static void from_client(void *user, struct sim_pkt *pkt)
+{
+	struct run *run = user;
+
+	if (run->verbose)
+		trace(run->now_ns, "client sends", pkt, "");
+	net_send(&run->net, direct(run) ? LINK_BOX_SERVER : LINK_CLIENT_BOX, pkt, run->now_ns);
+}
+
+static void from_server(void *user, struct sim_pkt *pkt)
+{
+	struct run *run = user;
+
+	if (run->verbose)
+		trace(run->now_ns, "server sends", pkt, "");
+	net_send(&run->net, direct(run) ? LINK_BOX_CLIENT : LINK_SERVER_BOX, pkt, run->now_ns);
+}
+
+static void from_box(void *user, struct sim_pkt *pkt)
+{
+	struct run *run = user;
+
+	net_send(&run->net, pkt->dir == WK_C2S ? LINK_BOX_SERVER : LINK_BOX_CLIENT, pkt,
+		 run->now_ns);
+}
+
+static struct ep_stream as_stream(const struct proto_stream *from, bool soft)
+{
+	return (struct ep_stream){
+		.bytes = from->bytes,
+		.len_b = from->len_b,
+		.cuts = from->cuts,
+		.n_cuts = from->n_cuts,
+		.soft = soft ? from->soft : NULL,
+	};
+}
+
+static void run_init(struct run *run, const struct profile *profile, bool verbose,
+		     struct run_result *result)
+{
+	struct sim_rng rng = profile->rng, streams = rng_fork(&rng);
+	bool lies = profile->client.lie_permille > 0;
+	struct box_cfg box = {
+		.passive = profile->kind == PROFILE_PASSIVE,
+		.verbose = verbose,
+		.limits = profile->limits,
+	};
+	struct ep_stream c2s, s2c;
+
+	*run = (struct run){ .profile = profile, .verbose = verbose, .result = result };
+	*result = (struct run_result){ 0 };
+	proto_make_client(&run->c2s, &profile->client_mix, &streams);
+	proto_make_server(&run->s2c, &profile->server_mix, &streams);
+	c2s = as_stream(&run->c2s, lies);
+	s2c = as_stream(&run->s2c, false);
+	ep_init(&run->client, &profile->client, &c2s, rng_fork(&rng), from_client, run);
+	ep_init(&run->server, &profile->server, &s2c, rng_fork(&rng), from_server, run);
+	memcpy(run->net.cfg, profile->link, sizeof(run->net.cfg));
+	run->net.rng = rng_fork(&rng);
+	box_init(&run->box, &box, rng_next(&rng), profile->insert_max_b);
+	run->box.send = from_box;
+	run->box.user = run;
+	run->box.poke_ns = profile->poke_ns;
+	run->box.check.lies = lies;
+	run->box.check.got[WK_C2S] = &run->server.got;
+	run->box.check.got[WK_S2C] = &run->client.got;
+	noise_init(&run->noise, profile->noise_gap_ns, rng_fork(&rng));
+}
+
+static void run_fini(struct run *run)
+{
+	ep_fini(&run->client);
+	ep_fini(&run->server);
+	box_fini(&run->box);
+	net_fini(&run->net);
+	noise_fini(&run->noise);
+	proto_free(&run->c2s);
+	proto_free(&run->s2c);
+}
+
+static void deliver(struct run *run)
+{
+	struct flight flight = net_pop(&run->net);
+
+	switch (flight.link) {
+	case LINK_CLIENT_BOX:
+	case LINK_SERVER_BOX:
+		noise_see(&run->noise, flight.pkt);
+		box_input(&run->box, flight.pkt, false, run->now_ns);
+		return;
+	case LINK_BOX_SERVER:
+		if (run->verbose)
+			trace(run->now_ns, "server gets", flight.pkt, "");
+		ep_input(&run->server, flight.pkt, run->now_ns);
+		break;
+	default:
+		if (run->verbose)
+			trace(run->now_ns, "client gets", flight.pkt, "");
+		ep_input(&run->client, flight.pkt, run->now_ns);
+		break;
+	}
+	free(flight.pkt);
+}
+
+static uint64_t next_event(const struct run *run)
+{
+	const uint64_t at[] = { net_next(&run->net), ep_deadline(&run->client),
+				ep_deadline(&run->server), box_deadline(&run->box),
+				noise_next(&run->noise) };
+	uint64_t min = NEVER;
+
+	for (uint32_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		min = at[i] < min ? at[i] : min;
+	return min;
+}
+
+/* One event. @return false when nothing will ever happen again. */
+static bool step(struct run *run)
+{
+	uint64_t at = next_event(run);
+
+	if (at == NEVER)
+		return false;
+	if (at > run->now_ns)
+		run->now_ns = at;
+	run->events++;
+	if (net_next(&run->net) <= run->now_ns)
+		deliver(run);
+	else if (ep_deadline(&run->client) <= run->now_ns)
+		ep_timer(&run->client, run->now_ns);
+	else if (ep_deadline(&run->server) <= run->now_ns)
+		ep_timer(&run->server, run->now_ns);
+	else if (box_deadline(&run->box) <= run->now_ns)
+		box_timer(&run->box, run->now_ns);
+	else
+		noise_make(&run->noise, &run->box, run->now_ns);
+	if (run->client.fault)
+		fail(run, run->client.fault);
+	if (run->server.fault)
+		fail(run, run->server.fault);
+	if (run->box.check.fault[0])
+		fail(run, run->box.check.fault);
+	return !run->result->fault[0];
+}
+
+static bool aborted(const struct run *run)
+{
+	return run->client.state == EP_DEAD || run->server.state == EP_DEAD;
+}
+
+/* The server must have got the edit of what was judged; and what was judged is what was sent. */
+static void check_server_got(struct run *run)
+{
+	const struct judge_dir *d = &run->box.judge.dir[WK_C2S];
+	const uint8_t *in = run->c2s.bytes;
+	uint64_t in_b = run->c2s.len_b, want_b, got_b = ep_received_b(&run->server);
+	bool plain = direct(run) || run->profile->kind == PROFILE_PASSIVE;
+	bool liar = run->profile->kind == PROFILE_LIAR;
+	uint8_t *want;
+
+	if (!plain && !liar && memcmp(d->in, in, d->in_b) != 0)
+		fail(run, "the judge was shown other bytes than the client sent");
+	if (liar) {
+		in = d->in;
+		in_b = d->in_b;
+	}
+	if (plain) {
+		want = malloc(in_b);
+		if (!want)
+			abort();
+		memcpy(want, in, in_b);
+		want_b = in_b;
+	} else {
+		want = reference_client(in, in_b, &want_b);
+	}
+	if (got_b > want_b || (got_b < want_b && !aborted(run)))
+		fail(run, "the server got a stream of another length than the reference");
+	else if (!liar && memcmp(want, run->server.rx, got_b) != 0)
+		fail(run, "the server got other bytes than the reference");
+	for (uint64_t i = 0; liar && i < got_b && !run->result->fault[0]; i++)
+		if (want[i] != run->server.rx[i] && run->server.rx[i] != (want[i] ^ 0x55))
+			fail(run, "the server got bytes that nobody sent");
+	free(want);
+}
+
+static void check_client_got(struct run *run)
+{
+	struct reference_got got = {
+		.bytes = run->client.rx,
+		.len_b = ep_received_b(&run->client),
+		.whole = !aborted(run),
+		.salt = run->box.judge.salt,
+		.max_b = run->profile->insert_max_b,
+	};
+	const char *wrong;
+
+	if (direct(run) || run->profile->kind == PROFILE_PASSIVE) {
+		if (got.len_b > run->s2c.len_b || (got.whole && got.len_b < run->s2c.len_b) ||
+		    memcmp(got.bytes, run->s2c.bytes, got.len_b) != 0)
+			fail(run, "the client got other bytes than the server sent");
+		return;
+	}
+	wrong = reference_server(run->s2c.bytes, run->s2c.len_b, &got);
+	if (wrong)
+		fail(run, wrong);
+	if (got.whole && got.inserted != run->box.judge.pulled)
+		fail(run, "an insertion was lost");
+	run->result->inserted = got.inserted;
+}
+
+/* On a perfect network nothing is edited: every packet goes on as it came. */
+static void check_clean(struct run *run)
+{
+	const struct box *box = &run->box;
+	bool plain = run->profile->kind == PROFILE_CLEAN;
+
+	if (plain && !aborted(run) && (box->edited > 0 || box->built > 0 || box->absorbed > 0 || box->dropped > 0))
+		fail(run, "an unedited connection was not forwarded bit for bit");
+	if (run->profile->kind == PROFILE_UNEDITED && box->judge.pulled > 0)
+		fail(run, "an insertion nobody wanted");
+}
+
+static void finish(struct run *run)
+{
+	uint64_t end = run->now_ns + DRAIN_NS;
+
+	while (next_event(run) < end && step(run))
+		continue;
+	check_server_got(run);
+	check_client_got(run);
+	check_clean(run);
+	box_close(&run->box);
+	if (run->box.check.fault[0])
+		fail(run, run->box.check.fault);
+}
+
+bool run_profile(const struct profile *profile, bool verbose, struct run_result *result)
+{
+	struct run run;
+
+	run_init(&run, profile, verbose, result);
+	while (!(ep_finished(&run.client) && ep_finished(&run.server))) {
+		if (!step(&run)) {
+			fail(&run, "both sides wait for ever");
+			break;
+		}
+		if (run.now_ns > LIMIT_NS) {
+			fail(&run, "not finished in time");
+			break;
+		}
+	}
+	if (!result->fault[0])
+		finish(&run);
+	if (aborted(&run) && profile->end < END_CLIENT_RST)
+		fail(&run, "a connection was reset that nobody reset");
+	result->packets = run.net.sent;
+	result->sim_ns = run.now_ns;
+	result->c2s_b = ep_received_b(&run.server);
+	result->s2c_b = ep_received_b(&run.client);
+	result->wanted = run.box.judge.wanted;
+	result->forwarded = run.box.forwarded;
+	result->edited = run.box.edited;
+	result->absorbed = run.box.absorbed;
+	result->dropped = run.box.dropped;
+	result->built = run.box.built;
+	run_fini(&run);
+	return !result->fault[0];
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run.h - one simulated connection from SYN to the end. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profile.h"
+
+struct run_result {
+	char fault[320]; /* empty: passed */
+	uint64_t packets;
+	uint64_t sim_ns;
+	uint64_t c2s_b, s2c_b; /* delivered */
+	uint32_t wanted, inserted;
+	uint64_t forwarded, edited, absorbed, dropped, built;
+};
+
+/* @return true when every check held. */
+bool run_profile(const struct profile *profile, bool verbose, struct run_result *result);
