@@ -48,11 +48,8 @@ class Conf:
     services: tuple[Service, ...] = (Service(),)
     instance: str = "wicket"
     events: str = ""
-    memory_mib: int = 256
-    hugepages: bool = False
-    lcores: str = "0"
     extra: str = ""
-    eal: tuple[str, ...] = ()
+    eal: tuple[str, ...] = ("--no-huge",)
     devices: tuple[str, str] = field(
         default=(f"net_tap0,iface={CLIENT_TAP}", f"net_tap1,iface={SERVER_TAP}"))
 
@@ -61,10 +58,6 @@ class Conf:
         return replace(self, services=(replace(self.services[0], **changes), *self.services[1:]))
 
     def text(self) -> str:
-        eal = ["--lcores", self.lcores, "--no-pci"]
-        if not self.hugepages:
-            eal += ["--no-huge", "-m", str(self.memory_mib)]
-        eal += self.eal
         terminals = quoted(family.terminals for family in FAMILIES.values())
         services = ",".join(service.text() for service in self.services)
         return f"""version = 1;
@@ -77,7 +70,7 @@ services = ({services} );
 default = "pass";
 instance = "{self.instance}";
 workers = 1;
-eal = {quoted(eal)};
+eal = {quoted(self.eal)};
 events = {{ file = "{self.events}"; per_second = 1000000; }};
 {self.extra}
 """

@@ -169,9 +169,13 @@ class Firewall:
 
     # What it tells
 
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "dpdk_telemetry.v2"
+
     def telemetry(self, command: str):
         if self._telemetry is None:
-            self._telemetry = Telemetry(self.runtime / "dpdk_telemetry.v2")
+            self._telemetry = Telemetry(self.socket)
         return self._telemetry.ask(command)
 
     def stats(self) -> dict[str, int]:
@@ -188,16 +192,18 @@ class Firewall:
             return []
         return [json.loads(line) for line in self.events_file.read_text().splitlines()]
 
+    def denials(self) -> list[dict]:
+        """The events of single calls: denied, refused, or such in audit."""
+        return [event for event in self.events() if event["event"].startswith("call_")]
+
     def wait_events(self, count: int, seconds: float = 5.0) -> list[dict]:
         """The events of denied calls, once there are `count` of them (never more)."""
-        def calls() -> list[dict]:
-            return [event for event in self.events() if "path" in event]
-
-        wait_for(lambda: len(calls()) >= count, f"{count} events", seconds)
+        wait_for(lambda: len(self.denials()) >= count, f"{count} events", seconds)
         time.sleep(0.05)
-        if len(calls()) != count:
-            raise Failed(f"{len(calls())} events instead of {count}")
-        return calls()
+        denials = self.denials()
+        if len(denials) != count:
+            raise Failed(f"{len(denials)} events instead of {count}")
+        return denials
 
     def check(self) -> None:
         """Every packet that came in or was made here has ended in exactly one way."""

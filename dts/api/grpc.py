@@ -73,13 +73,17 @@ class Client:
     def _read(self) -> None:
         for line in self.process.popen.stdout:
             answer = json.loads(line)
-            self._answers[answer["id"]].put(answer)
+            waiting = self._answers.get(answer["id"])
+            if waiting:  # nobody waits any longer after a deadline
+                waiting.put(answer)
 
     def answer(self, number: int, what: str, seconds: float) -> dict:
         try:
-            return self._answers.pop(number).get(timeout=seconds)
+            return self._answers[number].get(timeout=seconds)
         except queue.Empty:
             raise Failed(f"no answer to {what} within {seconds:g} s") from None
+        finally:
+            del self._answers[number]
 
     def submit(self, op: str, **arguments) -> Pending:
         number = next(self._numbers)

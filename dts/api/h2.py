@@ -274,6 +274,7 @@ class Server:
     def __init__(self, lab: Lab, family: Family, port: int = PORT,
                  settings: dict | None = None, before_hello=None) -> None:
         self.requests: list[list[tuple[str, str]]] = []
+        self.trailers: list[list[tuple[str, str]]] = []
         self.errors: list[str] = []
         self.received = bytearray()
         self.connections = 0
@@ -322,6 +323,8 @@ class Server:
     def _event(self, state, event) -> None:
         if isinstance(event, h2.events.RequestReceived):
             self.requests.append([(str(k), str(v)) for k, v in event.headers])
+        elif isinstance(event, h2.events.TrailersReceived):
+            self.trailers.append([(str(k), str(v)) for k, v in event.headers])
         elif isinstance(event, h2.events.DataReceived):
             state.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):

@@ -20,6 +20,7 @@ IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_AUXDATA, PACKET_IGNORE_OUTGOING = 263, 8, 23
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 MACS = 12
 FRAME_MAX = 65536
 
@@ -34,8 +35,8 @@ def open_wire(name: str) -> socket.socket:
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     wire.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     wire.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 8 << 20)
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUFFORCE, 8 << 20)
+    wire.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+    wire.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)
     wire.bind((name, 0))
     wire.setblocking(False)
     return wire
