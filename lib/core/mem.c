@@ -4,17 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
-#define __SANITIZE_ADDRESS__ 1 /* clang says it another way */
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(addr, size)   ((void)(addr), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(addr, size) ((void)(addr), (void)(size))
-#endif
+#include "wk_poison.h"
 
 /* A unit is WK_MEM_MIN_B bytes, a block of order k is 2^k units, aligned to its own size within the
  * arena: its buddy is the block whose unit number differs in bit k. */
@@ -118,7 +108,7 @@ struct wk_mem *wk_mem_create(void *base, size_t footprint_b)
 		n_top = NIL / TOP_UNITS;
 	if (n_top == 0 || (uintptr_t)base % CACHE_B != 0)
 		return NULL;
-	ASAN_UNPOISON_MEMORY_REGION(base, footprint_b);
+	wk_unpoison(base, footprint_b);
 	memset(mem, 0, sizeof(*mem));
 	mem->state = (uint8_t *)base + round_up(sizeof(*mem), CACHE_B);
 	mem->arena = mem->state + n_top * TOP_UNITS;
@@ -130,14 +120,14 @@ struct wk_mem *wk_mem_create(void *base, size_t footprint_b)
 	for (size_t i = n_top; i-- > 0;)
 		list_push(mem, ORDERS - 1, (uint32_t)(i * TOP_UNITS));
 	mem->usage.arena_b = n_top * WK_MEM_MAX_B;
-	ASAN_POISON_MEMORY_REGION(mem->arena, n_top * WK_MEM_MAX_B);
+	wk_poison(mem->arena, n_top * WK_MEM_MAX_B);
 	return mem;
 }
 
 void wk_mem_destroy(struct wk_mem *mem)
 {
 	if (mem)
-		ASAN_UNPOISON_MEMORY_REGION(mem->arena, mem->usage.arena_b);
+		wk_unpoison(mem->arena, mem->usage.arena_b);
 }
 
 static unsigned int order_of(size_t size_b)
@@ -182,7 +172,7 @@ void *wk_mem_alloc(struct wk_mem *mem, size_t size_b)
 	set(&mem->usage.used_b, mem->usage.used_b + order_b(order));
 	if (mem->usage.used_b > mem->usage.peak_b)
 		set(&mem->usage.peak_b, mem->usage.used_b);
-	ASAN_UNPOISON_MEMORY_REGION(block_at(mem, unit), order_b(order));
+	wk_unpoison(block_at(mem, unit), order_b(order));
 	return block_at(mem, unit);
 }
 
@@ -223,7 +213,7 @@ void wk_mem_free(struct wk_mem *mem, void *ptr)
 	order = mem->state[unit] & ST_ORDER;
 	mem->state[unit] = 0;
 	set(&mem->usage.used_b, mem->usage.used_b - order_b(order));
-	ASAN_POISON_MEMORY_REGION(ptr, order_b(order));
+	wk_poison(ptr, order_b(order));
 	for (; order < ORDERS - 1; order++) {
 		uint32_t buddy = unit ^ (1u << order);
 
@@ -240,7 +230,7 @@ static void shrink(struct wk_mem *mem, uint32_t unit, unsigned int from, unsigne
 {
 	size_t keep_b = order_b(to);
 
-	ASAN_POISON_MEMORY_REGION((uint8_t *)block_at(mem, unit) + keep_b, order_b(from) - keep_b);
+	wk_poison((uint8_t *)block_at(mem, unit) + keep_b, order_b(from) - keep_b);
 	split(mem, unit, from, to);
 	mem->state[unit] = (uint8_t)(ST_USED | to);
 	set(&mem->usage.used_b, mem->usage.used_b - (order_b(from) - keep_b));

@@ -3,8 +3,8 @@
  *
  * An rte_hash from a canonical key (client first; the ingress side says who the client is) to a
  * fixed pool of entries that the owner embeds its flow in. Keyed hash: rte_jhash with a secret of
- * each start. One writer and reader, its lcore; no locks. Memory: entry_size_b + 64 bytes a flow,
- * allocated at start. */
+ * each start. One writer and reader, its lcore; no locks. Memory: entry_size_b + about 160 bytes a
+ * flow and 300 KiB for the wheel, allocated at start. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +22,7 @@ struct wk_flow_key {
 	uint16_t wire;
 	uint8_t ip_version; /* 4 or 6 */
 	uint8_t zero;	    /* padding, kept 0: the key is hashed as bytes */
+	uint32_t zero4;	    /* 48 bytes: a length that rte_hash compares in whole registers */
 } __attribute__((aligned(4)));
 
 /* Fills the key of a TCP packet that came in on the client's (WK_C2S) or server's (WK_S2C) side. */
@@ -69,10 +70,12 @@ uint32_t wk_flow_capacity(const struct wk_flow_table *table);
  * deleted while walking. */
 struct wk_flow_entry *wk_flow_next(struct wk_flow_table *table, uint32_t *pos);
 
-/* Arms, moves (UINT64_MAX: disarms) an entry's timer. O(1). Granularity 1 ms or better: an entry is
- * never due early by more than that, and late only as the caller polls late. */
+/* Arms, moves (UINT64_MAX: disarms) an entry's timer. O(1). An entry is never due early, so that
+ * arming it again from its own timer cannot spin; it is late by at most WK_FLOW_TICK_NS, and as the
+ * caller polls late. */
+#define WK_FLOW_TICK_NS 65536u
 void wk_flow_arm(struct wk_flow_table *table, struct wk_flow_entry *entry, uint64_t due_ns);
 /* Takes one due entry off the wheel (disarmed). @return NULL if none is due at now. */
 struct wk_flow_entry *wk_flow_due(struct wk_flow_table *table, uint64_t now_ns);
-/* No entry is due before this (a lower bound; UINT64_MAX when nothing is armed). */
+/* wk_flow_due has nothing before this (a lower bound; UINT64_MAX when nothing is armed). */
 uint64_t wk_flow_next_due(const struct wk_flow_table *table);
