@@ -242,13 +242,16 @@ static uint32_t sack_translate(const struct wk_tcp_half *acked, const struct wk_
 	return n;
 }
 
-/* Our own out-of-order queue, towards its sender; adjacent copies are one block. */
+/* Our own out-of-order queue, towards its sender; adjacent copies are one block. What has gone on is
+ * the receiver's to report: if it was lost, only its sender will send it again. */
 static uint32_t sack_own(const struct wk_tcp_half *acked, struct wk_tcp_sack *blocks)
 {
 	uint64_t end = 0;
 	uint32_t n = 0;
 
 	for (const struct wk_tcp_ooo *ooo = acked->ooo; ooo; ooo = ooo->next) {
+		if (ooo->gone)
+			continue;
 		if (n > 0 && ooo->in_off == end) {
 			end += ooo->len_b;
 			blocks[n - 1].right = wk_seq_wrap(acked->isn, end);
