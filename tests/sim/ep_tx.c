@@ -240,7 +240,7 @@ void ep_retransmit(struct ep *ep, uint64_t off)
 		send_data(ep, off, 0);
 		return;
 	}
-	len_b = cut_seg(ep, off, mss_now(ep));
+	len_b = cut_seg(ep, off, ep->edge > off ? ep->edge - off : 1);
 	if (next && off + len_b > next->from)
 		len_b = (uint32_t)(next->from - off);
 	send_data(ep, off, len_b);
