@@ -345,8 +345,9 @@ static void a_timer_is_never_early_and_late_by_a_tick_at_most(void **state)
 
 static void each_distance_is_due_in_time(void **state)
 {
-	static const uint64_t distances[] = { 268 * MS, 269 * MS,  S,        60 * S,
-					      7440 * S, 17590 * S, 86400 * S };
+	static const uint64_t distances[] = { 268 * MS, 269 * MS,     S,
+					      60 * S,   7440 * S,     17590 * S,
+					      FAR_END,  FAR_END + MS, 86400 * S };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(distances); i++) {
