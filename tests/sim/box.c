@@ -216,7 +216,7 @@ static void settle(struct box *box, enum wk_dir dir)
 {
 	struct judge_dir *d = &box->judge.dir[dir];
 
-	d->shift_max = (int64_t)(d->in_b - d->out_b);
+	d->shift_max = (int64_t)(d->in_b + d->lost_b - d->out_b);
 }
 
 void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns)

@@ -282,6 +282,9 @@ void judge_finished(struct judge *judge, enum wk_dir dir)
 {
 	if (judge->dir[dir].finished)
 		judge->fault = "a stream finished twice";
+	/* What was held of an unfinished frame is lost: deleted, for the client. */
+	judge->dir[dir].lost_b = judge->dir[dir].held_b;
+	judge->dir[dir].shift_max += judge->dir[dir].held_b;
 	judge->dir[dir].finished = true;
 }
 

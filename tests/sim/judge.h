@@ -30,6 +30,7 @@ struct judge_dir {
 	uint8_t hdr[PROTO_HDR_B]; /* server: a header comes in pieces */
 	uint32_t hdr_b;
 	bool finished;
+	uint32_t lost_b; /* held when it finished */
 
 	/* the record */
 	uint8_t *in;
