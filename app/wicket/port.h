@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* port.h - the ports of the wires, from a device string to a running queue.
+ *
+ * One rx and one tx queue each, promiscuous, nothing stripped, filtered or coalesced. Configured
+ * while the device is still in our namespace: a net_tap that is moved away afterwards answers
+ * nothing but rx and tx. Main lcore; workers use the id alone, telemetry the link state. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wk_conf.h"
+
+struct rte_mempool;
+
+#define WK_PORT_NAME_MAX_B 64u
+
+struct wk_port {
+	char name[WK_PORT_NAME_MAX_B];	 /* in the file */
+	char device[WK_PORT_NAME_MAX_B]; /* in ethdev */
+	uint16_t id;
+	uint32_t mtu; /* of L3 */
+	int socket_id; /* where its memory is */
+	bool pci;
+	bool started;
+	struct rte_mempool *pool;
+	_Atomic bool link_up; /* as reported, nothing depends on it */
+	_Atomic uint32_t link_mbps;
+};
+
+struct wk_ports {
+	struct wk_port v[WK_CONF_PORTS_MAX];
+	uint32_t n;
+};
+
+/* Finds and configures all ports, makes the pools (port_pool.c). @return 0 or -errno, logged. */
+int wk_ports_open(struct wk_ports *ports, const struct wk_conf *conf);
+/* Starts them, then brings all links up. @return 0 or -errno, logged. */
+int wk_ports_start(struct wk_ports *ports);
+/* Reads the link states. changed is called for each port whose state is another one now. */
+void wk_ports_poll_links(struct wk_ports *ports, void (*changed)(void *user, struct wk_port *port),
+			 void *user);
+/* Stops and closes whatever has been opened. */
+void wk_ports_close(struct wk_ports *ports);
+
+/* The pool of a socket (SOCKET_ID_ANY: of this lcore's), made at its first use. @return NULL, logged. */
+struct rte_mempool *wk_port_pool(const struct wk_conf *conf, int socket_id);
+void wk_port_pools_free(void);

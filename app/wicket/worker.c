@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker.c - the way of a packet. */
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+
+#include "event_ring.h"
+#include "worker.h"
+
+/* Attempts to hand packets to a full transmit queue before they are given up. */
+#define TX_TRIES 8u
+
+enum way { WAY_FORWARD, WAY_FREE };
+
+static void send_all(struct wk_worker *worker, struct wk_worker_port *port)
+{
+	uint16_t sent = 0;
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < port->n_tx; i++)
+		bytes += rte_pktmbuf_pkt_len(port->tx[i]);
+	for (uint32_t try = 0; try < TX_TRIES && sent < port->n_tx; try++) {
+		if (try > 0)
+			rte_pause();
+		sent = (uint16_t)(sent + rte_eth_tx_burst(port->port_id, 0, port->tx + sent,
+							  (uint16_t)(port->n_tx - sent)));
+	}
+	for (uint16_t i = sent; i < port->n_tx; i++)
+		bytes -= rte_pktmbuf_pkt_len(port->tx[i]);
+	if (sent < port->n_tx) {
+		worker->stats.reason[WK_DROP_TX_FULL] += (uint64_t)(port->n_tx - sent);
+		rte_pktmbuf_free_bulk(port->tx + sent, (unsigned int)(port->n_tx - sent));
+	}
+	wk_count(&worker->stats, WK_CNT_TX, sent);
+	wk_count(&worker->stats, WK_CNT_TX_BYTES, bytes);
+	port->n_tx = 0;
+}
+
+void wk_worker_flush(struct wk_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		if (worker->ports[i].n_tx > 0)
+			send_all(worker, &worker->ports[i]);
+}
+
+static void send_one(struct wk_worker *worker, struct wk_worker_port *port, struct rte_mbuf *m)
+{
+	if (port->n_tx == WK_TX_BUFFER)
+		send_all(worker, port);
+	port->tx[port->n_tx++] = m;
+}
+
+/* What wk_inspect builds leaves by the side that dir's receiver is on. */
+static void hook_tx(void *user, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m)
+{
+	struct wk_worker *worker = user;
+
+	for (uint32_t i = 0; i < worker->n_ports; i++) {
+		struct wk_worker_port *port = &worker->ports[i];
+
+		if (port->wire == wire && port->dir == wk_dir_flip(dir)) {
+			send_one(worker, port, m);
+			return;
+		}
+	}
+	worker->stats.reason[WK_DROP_TX_FULL]++;
+	rte_pktmbuf_free(m);
+}
+
+static bool hook_event(void *user, const struct wk_event *event)
+{
+	struct wk_worker *worker = user;
+
+	return wk_event_ring_put(worker->events, event);
+}
+
+const struct wk_inspect_hooks wk_worker_hooks = { .tx = hook_tx, .event = hook_event };
+
+static enum way drop(struct wk_worker *worker, enum wk_reason reason)
+{
+	worker->stats.reason[reason]++;
+	return WAY_FREE;
+}
+
+static enum way forward_plain(struct wk_worker *worker)
+{
+	worker->stats.reason[WK_FWD_PLAIN]++;
+	return WAY_FORWARD;
+}
+
+/* A service that is not enforced has nothing held against its packets. */
+static bool enforced(const struct wk_worker *worker, bool guarded, uint32_t service)
+{
+	const struct wk_policy_service *svc;
+
+	if (!guarded)
+		return false;
+	svc = wk_policy_service(worker->snapshot->policy, service);
+	return !svc || svc->mode == WK_MODE_ENFORCE;
+}
+
+static bool any_enforced(const struct wk_worker *worker, const struct wk_acl_verdict *verdict)
+{
+	return enforced(worker, verdict->guarded_dst, verdict->service_dst) ||
+	       enforced(worker, verdict->guarded_src, verdict->service_src);
+}
+
+static enum way guarded(struct wk_worker *worker, struct wk_pkt *pkt,
+			const struct wk_acl_verdict *verdict, const struct wk_worker_port *port)
+{
+	uint32_t service;
+
+	if (!wk_acl_service(verdict, port->dir, &service))
+		return any_enforced(worker, verdict) ? drop(worker, WK_DROP_SPOOF_PORT) :
+							     forward_plain(worker);
+	return wk_inspect_packet(worker->inspect, pkt, service, port->wire, port->dir,
+				 worker->now_ns) == WK_INSPECT_FORWARD ?
+		       WAY_FORWARD :
+			     WAY_FREE;
+}
+
+/* A fragment or a tunnel hides what the inspector would have to see. */
+static enum way hidden(struct wk_worker *worker, enum wk_on on, enum wk_reason reason)
+{
+	return on == WK_ON_PASS ? forward_plain(worker) : drop(worker, reason);
+}
+
+static enum way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
+			   const struct wk_acl_verdict *verdict, const struct wk_worker_port *port)
+{
+	if (pkt->frame_len_b > port->mtu + pkt->l3_off && pkt->l3_off > 0)
+		return drop(worker, WK_DROP_OVERSIZE);
+	switch ((enum wk_acl_action)verdict->action) {
+	case WK_ACL_PASS:
+		return forward_plain(worker);
+	case WK_ACL_DROP:
+		return drop(worker, (enum wk_reason)verdict->reason);
+	case WK_ACL_GUARD:
+		return guarded(worker, pkt, verdict, port);
+	case WK_ACL_FRAG:
+		return hidden(worker, worker->snapshot->on_fragment, WK_DROP_FRAG);
+	case WK_ACL_TUNNEL:
+		return hidden(worker, worker->snapshot->on_tunnel, WK_DROP_TUNNEL);
+	}
+	return drop(worker, WK_DROP_MALFORMED);
+}
+
+/* The whole way, from one port to the other. */
+static uint16_t port_burst(struct wk_worker *worker, struct wk_worker_port *port)
+{
+	struct rte_mbuf *mbufs[WK_BURST_MAX];
+	struct wk_pkt pkts[WK_BURST_MAX];
+	struct wk_acl_verdict verdicts[WK_BURST_MAX];
+	uint16_t n = rte_eth_rx_burst(port->port_id, 0, mbufs, WK_BURST_MAX);
+
+	if (n == 0)
+		return 0;
+	wk_count(&worker->stats, WK_CNT_RX, n);
+	for (uint16_t i = 0; i < n; i++)
+		wk_count(&worker->stats, WK_CNT_RX_BYTES, rte_pktmbuf_pkt_len(mbufs[i]));
+	wk_pkt_parse_burst(mbufs, n, pkts);
+	wk_acl_classify_burst(worker->snapshot->acl, pkts, n, verdicts);
+	for (uint16_t i = 0; i < n; i++) {
+		if (one_packet(worker, &pkts[i], &verdicts[i], port) == WAY_FORWARD)
+			send_one(worker, &worker->ports[port->peer], pkts[i].m);
+		else
+			rte_pktmbuf_free(pkts[i].m);
+	}
+	return n;
+}
+
+uint32_t wk_worker_step(struct wk_worker *worker, uint64_t now_ns)
+{
+	uint32_t n = 0;
+
+	worker->now_ns = now_ns;
+	for (uint32_t i = 0; i < worker->n_ports; i++)
+		n += port_burst(worker, &worker->ports[i]);
+	wk_worker_flush(worker);
+	return n;
+}
