@@ -126,12 +126,19 @@ void ledger_free(struct wk_tcp_half *half, struct wk_mem *mem)
 		pop_head(half, mem);
 }
 
+/* `base` less `back`: what lies so far back that the edits in between were larger than the stream
+ * itself is acknowledged long since, and any small number serves. */
+static uint64_t before(uint64_t base, uint64_t back)
+{
+	return base > back ? base - back : 0;
+}
+
 uint64_t ledger_out(const struct wk_tcp_half *half, uint64_t in)
 {
 	uint64_t ai = half->base_in, ao = half->base_out;
 
 	if (in < ai)
-		return ao - (ai - in);
+		return before(ao, ai - in);
 	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
 		if (in < rec->in_off)
 			break;
@@ -148,7 +155,7 @@ uint64_t ledger_out_end(const struct wk_tcp_half *half, uint64_t in)
 	uint64_t ai = half->base_in, ao = half->base_out;
 
 	if (in < ai)
-		return ao - (ai - in);
+		return before(ao, ai - in);
 	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
 		if (in <= rec->in_off)
 			break;
@@ -166,7 +173,7 @@ uint64_t ledger_in(const struct wk_tcp_half *half, uint64_t out, bool up)
 	uint64_t ai = half->base_in, ao = half->base_out;
 
 	if (out < ao)
-		return ai - (ao - out);
+		return before(ai, ao - out);
 	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
 		if (out < rec->out_off)
 			break;
