@@ -20,6 +20,8 @@
 /* One frame: headers from a template, payload from byte `from` of out. */
 struct frame {
 	struct wk_insp_tmpl tmpl;
+	uint16_t sport; /* host order */
+	uint16_t dport;
 	uint8_t ecn;
 	uint8_t flags;
 	uint32_t from_b;
@@ -141,6 +143,8 @@ static void put_tcp(uint8_t *l4, const uint8_t *l3, bool v4, const struct wk_tcp
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)l4;
 	uint32_t hdr_b = (uint32_t)sizeof(*tcp) + out->opts_len_b;
 
+	tcp->src_port = rte_cpu_to_be_16(frame->sport);
+	tcp->dst_port = rte_cpu_to_be_16(frame->dport);
 	tcp->sent_seq = rte_cpu_to_be_32(out->seq + frame->from_b);
 	tcp->recv_ack = rte_cpu_to_be_32(out->ack);
 	tcp->data_off = (uint8_t)(hdr_b / 4 << 4);
@@ -236,7 +240,12 @@ static void send_all(struct wk_inspect *inspect, const struct wk_tcp_out *out, s
 void wk_insp_send(struct wk_inspect *inspect, const struct wk_tcp_out *out)
 {
 	const struct wk_insp_flow *flow = inspect->flow;
-	struct frame frame = { .ecn = ecn_at_hand(inspect, out) };
+	const struct wk_flow_key *key = &flow->entry.key;
+	struct frame frame = {
+		.sport = out->dir == WK_C2S ? key->client_port : key->server_port,
+		.dport = out->dir == WK_C2S ? key->server_port : key->client_port,
+		.ecn = ecn_at_hand(inspect, out),
+	};
 
 	if (flow->mute)
 		return;
@@ -251,7 +260,7 @@ void wk_insp_send(struct wk_inspect *inspect, const struct wk_tcp_out *out)
 
 void wk_insp_refuse(struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
 {
-	struct frame frame = { .ecn = 0 };
+	struct frame frame = { .sport = inspect->pkt->dport, .dport = inspect->pkt->sport };
 	struct wk_tcp_out out;
 
 	if (!wk_tcp_refuse(seg, inspect->dir, &out))
@@ -266,7 +275,7 @@ void wk_insp_refuse(struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
 
 void wk_insp_replace(struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
 {
-	struct frame frame = { .ecn = 0 };
+	struct frame frame = { .sport = inspect->pkt->sport, .dport = inspect->pkt->dport };
 	const struct wk_tcp_out out = {
 		.dir = inspect->dir,
 		.flags = WK_TCP_RST | WK_TCP_ACK,

@@ -144,8 +144,10 @@ void rig_policy(struct rig *rig, enum wk_policy_mode mode)
 
 struct rig *rig_new(const struct rig_conf *conf)
 {
+	static unsigned int rigs;
+	char name[16];
 	struct wk_inspect_conf inspect = {
-		.name = "rig",
+		.name = name,
 		.max_flows = conf->max_flows,
 		.held_b = 1 << 20,
 		.tcp = wk_tcp_limits_default,
@@ -163,6 +165,8 @@ struct rig *rig_new(const struct rig_conf *conf)
 	assert_non_null(rig);
 	rig->conf = *conf;
 	rig->now_ns = 1000 * S;
+	/* A rig that a failed test left behind must not fail the next one. */
+	snprintf(name, sizeof(name), "rig%u", rigs++);
 	inspect.stats = &rig->stats;
 	inspect.user = rig;
 	assert_int_equal(wk_inspect_create(&inspect, &rig->inspect), 0);

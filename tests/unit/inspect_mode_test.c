@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Modes: enforce, audit and off, and what happens to live connections when they change. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "inspect_rig.h"
+
+static struct rig *rig_in(enum wk_policy_mode mode)
+{
+	struct rig_conf conf = rig_conf_default;
+
+	conf.mode = mode;
+	return rig_new(&conf);
+}
+
+static void expect_denied(struct rig *rig, uint32_t stream)
+{
+	struct h2w_fields fields;
+
+	assert_int_equal(rig_server_headers(rig, &fields), 0);
+	assert_int_equal(rig_client_headers(rig, &fields), stream);
+	assert_string_equal(h2w_field(&fields, ":status"), "403");
+	rig_ack(rig, WK_C2S);
+}
+
+static void expect_served(struct rig *rig, uint32_t stream, const char *path)
+{
+	struct h2w_fields fields;
+
+	assert_int_equal(rig_server_headers(rig, &fields), stream);
+	assert_string_equal(h2w_field(&fields, ":path"), path);
+	rig_answer(rig, stream);
+	assert_int_equal(rig_client_headers(rig, &fields), stream);
+	assert_string_equal(h2w_field(&fields, ":status"), "200");
+	assert_int_equal(rig_client_headers(rig, &fields), stream);
+}
+
+static void a_policy_holds_for_connections_that_are_older(void **state)
+{
+	struct rig *rig = rig_in(WK_MODE_OFF);
+
+	(void)state;
+	rig_connect(rig);
+	rig_greet(rig);
+	rig_call(rig, 1, RIG_PATH_SECRET);
+	expect_served(rig, 1, RIG_PATH_SECRET);
+	assert_int_equal(rig->stats.call[WK_CALL_UNGUARDED], 1);
+	assert_int_equal(rig->n_events, 0);
+
+	rig_policy(rig, WK_MODE_ENFORCE);
+	rig_call(rig, 3, RIG_PATH_SECRET);
+	expect_denied(rig, 3);
+	assert_int_equal(rig->events[0].policy_version, 2);
+	rig_call(rig, 5, RIG_PATH_NAME);
+	expect_served(rig, 5, RIG_PATH_NAME);
+
+	/* And back: the numbers stay translated, everything is allowed. */
+	rig_policy(rig, WK_MODE_OFF);
+	rig_call(rig, 7, RIG_PATH_SECRET);
+	expect_served(rig, 7, RIG_PATH_SECRET);
+	assert_int_equal(rig->stats.call[WK_CALL_UNGUARDED], 2);
+
+	rig_policy(rig, WK_MODE_AUDIT);
+	rig_call(rig, 9, RIG_PATH_SECRET);
+	expect_served(rig, 9, RIG_PATH_SECRET);
+	assert_int_equal(rig->n_events, 2);
+	assert_false(rig->events[1].enforced);
+
+	rig_policy(rig, WK_MODE_ENFORCE);
+	rig_call(rig, 11, RIG_PATH_SECRET);
+	expect_denied(rig, 11);
+	rig_close(rig);
+	rig_free(rig);
+}
+
+static void audit_and_off_change_nothing(void **state)
+{
+	static const enum wk_policy_mode modes[] = { WK_MODE_AUDIT, WK_MODE_OFF };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct rig *rig = rig_in(modes[i]);
+		uint8_t bytes[1024];
+		uint8_t frame[PAIR_FRAME_MAX_B];
+		uint32_t n;
+
+		rig_connect(rig);
+		rig_greet(rig);
+		rig_call(rig, 1, RIG_PATH_SECRET);
+		assert_true(rig->n_out == 1 && rig_all_same(rig));
+		expect_served(rig, 1, RIG_PATH_SECRET);
+		n = h2w_request(&rig->client, bytes, 3, "GET", RIG_PATH_NAME, NULL, 0);
+		for (uint32_t b = 0; b < n; b++) {
+			rig_send(rig, WK_C2S, PAIR_ACK | PAIR_URG, bytes + b, 1);
+			assert_true(rig->n_out == 1 && rig_all_same(rig));
+			rig_wait(rig, 3000000);
+			assert_int_equal(rig->n_out, 0);
+		}
+		/* Out of order, from beyond the window, with a bad checksum, with odd flags. */
+		n = pair_send_at(&rig->pair, WK_C2S, rig->pair.end[WK_C2S].nxt + 100, 0, PAIR_ACK,
+				 "x", 1, frame);
+		assert_int_equal(rig_frame(rig, WK_C2S, frame, n), WK_INSPECT_FORWARD);
+		n = pair_send_at(&rig->pair, WK_C2S, 12345678, 0, PAIR_FIN, "x", 1, frame);
+		assert_int_equal(rig_frame(rig, WK_C2S, frame, n), WK_INSPECT_FORWARD);
+		assert_true(rig_all_same(rig));
+		rig_close(rig);
+		assert_int_equal(rig->stats.counter[WK_CNT_ORIGINATED], 0);
+		assert_int_equal(rig->stats.reason[WK_FWD_GUARDED], rig->stats.counter[WK_CNT_RX]);
+		if (modes[i] == WK_MODE_AUDIT) {
+			assert_int_equal(rig->stats.call[WK_CALL_DENIED_METHOD], 1);
+			assert_int_equal(rig->stats.call[WK_CALL_DENIED_NOT_POST], 1);
+			assert_int_equal(rig->n_events, 2);
+			assert_false(rig->events[0].enforced);
+			assert_int_equal(rig->events[0].ref, 0);
+		} else {
+			assert_int_equal(rig->stats.call[WK_CALL_UNGUARDED], 2);
+			assert_int_equal(rig->n_events, 0);
+		}
+		rig_free(rig);
+	}
+}
+
+static void what_cannot_be_followed_passes_in_audit(void **state)
+{
+	struct rig *rig = rig_in(WK_MODE_AUDIT);
+
+	(void)state;
+	rig_connect(rig);
+	for (int i = 0; i < 4; i++) {
+		rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, "GET / HTTP/1.1\r\n\r\n", 18);
+		assert_true(rig->n_out == 1 && rig_all_same(rig));
+		rig_send(rig, WK_S2C, PAIR_ACK | PAIR_PSH, "HTTP/1.1 200 OK\r\n\r\n", 19);
+		assert_true(rig->n_out == 1 && rig_all_same(rig));
+	}
+	assert_int_equal(rig->stats.counter[WK_CNT_UNTRACKED], 1);
+	/* Enforcing makes it a connection met in the middle. */
+	rig_policy(rig, WK_MODE_ENFORCE);
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, "GET / HTTP/1.1\r\n\r\n", 18),
+			 WK_INSPECT_FREE);
+	assert_int_equal(rig->stats.reason[WK_DROP_MID_STREAM], 1);
+	assert_true(rig->pair.end[WK_C2S].reset);
+	assert_int_equal(rig_flows(rig), 0);
+	rig_free(rig);
+}
+
+static void a_denied_call_that_straddles_the_change_ends_the_connection(void **state)
+{
+	struct rig *rig = rig_in(WK_MODE_OFF);
+	struct h2w_fields fields;
+	uint8_t bytes[1024];
+	uint32_t n;
+
+	(void)state;
+	rig_connect(rig);
+	rig_greet(rig);
+	n = h2w_request(&rig->client, bytes, 1, "POST", RIG_PATH_SECRET, RIG_GRPC, 12);
+	rig_send(rig, WK_C2S, PAIR_ACK, bytes, 20);
+	assert_true(rig_all_same(rig));
+	rig_policy(rig, WK_MODE_ENFORCE);
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, bytes + 20, n - 20),
+			 WK_INSPECT_FREE);
+	assert_int_equal(rig_server_headers(rig, &fields), 0);
+	assert_true(rig->pair.end[WK_C2S].reset);
+	assert_true(rig->pair.end[WK_S2C].reset);
+	assert_int_equal(rig->stats.call[WK_CALL_DENIED_METHOD], 1);
+	assert_int_equal(rig->n_events, 2);
+	/* Whatever is said afterwards, nothing passes. */
+	assert_int_equal(rig_call(rig, 3, RIG_PATH_NAME), WK_INSPECT_FREE);
+	assert_int_equal(rig_ack(rig, WK_S2C), WK_INSPECT_FREE);
+	assert_int_equal(rig_count_out(rig, WK_C2S), 1);
+	rig_free(rig);
+}
+
+static void an_allowed_call_that_straddles_the_change_goes_on(void **state)
+{
+	struct rig *rig = rig_in(WK_MODE_OFF);
+	uint8_t bytes[1024];
+	uint32_t n;
+
+	(void)state;
+	rig_connect(rig);
+	rig_greet(rig);
+	n = h2w_request(&rig->client, bytes, 1, "POST", RIG_PATH_NAME, RIG_GRPC, 12);
+	rig_send(rig, WK_C2S, PAIR_ACK, bytes, 20);
+	rig_policy(rig, WK_MODE_ENFORCE);
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, bytes + 20, n - 20),
+			 WK_INSPECT_FORWARD);
+	expect_served(rig, 1, RIG_PATH_NAME);
+	rig_call(rig, 3, RIG_PATH_SECRET);
+	expect_denied(rig, 3);
+	rig_free(rig);
+}
+
+static void strays_and_foreign_packets_pass_where_nothing_is_enforced(void **state)
+{
+	struct rig *rig = rig_in(WK_MODE_OFF);
+
+	(void)state;
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_ACK, "x", 1), WK_INSPECT_FORWARD);
+	assert_int_equal(rig_send(rig, WK_S2C, PAIR_SYN, NULL, 0), WK_INSPECT_FORWARD);
+	assert_int_equal(rig_send(rig, WK_S2C, PAIR_RST, NULL, 0), WK_INSPECT_FORWARD);
+	assert_int_equal(rig_flows(rig), 0);
+	assert_int_equal(rig->n_events, 0);
+	rig_free(rig);
+}
+
+static void stopping_resets_edited_connections_only(void **state)
+{
+	(void)state;
+	for (int edited = 0; edited < 2; edited++) {
+		struct rig *rig = rig_in(WK_MODE_ENFORCE);
+
+		rig_connect(rig);
+		rig_greet(rig);
+		rig_call(rig, 1, RIG_PATH_NAME);
+		expect_served(rig, 1, RIG_PATH_NAME);
+		if (edited) {
+			rig_call(rig, 3, RIG_PATH_SECRET);
+			expect_denied(rig, 3);
+		}
+		rig->n_out = 0;
+		assert_int_equal(wk_inspect_stop(rig->inspect, rig->now_ns), edited);
+		assert_int_equal(rig->pair.end[WK_C2S].reset, edited);
+		assert_int_equal(rig->pair.end[WK_S2C].reset, edited);
+		assert_int_equal(rig_flows(rig), 0);
+		rig_free(rig);
+	}
+}
+
+static void a_source_that_a_reload_unlists_gets_replies(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	struct rig *rig;
+
+	(void)state;
+	conf.pair.client_host = RIG_HOST_UNLISTED;
+	conf.mode = WK_MODE_OFF;
+	rig = rig_new(&conf);
+	rig_connect(rig);
+	rig_greet(rig);
+	rig_policy(rig, WK_MODE_ENFORCE);
+	rig_call(rig, 1, RIG_PATH_NAME);
+	expect_denied(rig, 1);
+	assert_int_equal(rig->stats.call[WK_CALL_DENIED_SOURCE], 1);
+	rig_free(rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_policy_holds_for_connections_that_are_older),
+		cmocka_unit_test(audit_and_off_change_nothing),
+		cmocka_unit_test(what_cannot_be_followed_passes_in_audit),
+		cmocka_unit_test(a_denied_call_that_straddles_the_change_ends_the_connection),
+		cmocka_unit_test(an_allowed_call_that_straddles_the_change_goes_on),
+		cmocka_unit_test(strays_and_foreign_packets_pass_where_nothing_is_enforced),
+		cmocka_unit_test(stopping_resets_edited_connections_only),
+		cmocka_unit_test(a_source_that_a_reload_unlists_gets_replies),
+	};
+
+	return cmocka_run_group_tests(tests, rig_eal_start, rig_eal_stop);
+}
