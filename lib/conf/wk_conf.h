@@ -15,7 +15,7 @@
 #define WK_CONF_WIRES_MAX    8u
 #define WK_CONF_SERVICES_MAX 256u
 #define WK_CONF_RULES_MAX    256u /* access rules of one service */
-#define WK_CONF_ACL_MAX	     4096u
+#define WK_CONF_ACL_MAX      4096u
 
 /* Where a setting stands, for messages after the load. */
 struct wk_conf_at {
@@ -24,8 +24,8 @@ struct wk_conf_at {
 };
 
 struct wk_conf_prefix {
-	uint8_t family;	  /* 4 or 6 */
-	uint8_t len;	  /* bits */
+	uint8_t family;   /* 4 or 6 */
+	uint8_t len;      /* bits */
 	uint8_t addr[16]; /* network order, IPv4 in the first four; host bits are zero */
 };
 
@@ -84,8 +84,8 @@ struct wk_conf_acl {
 	struct wk_conf_at at;
 	struct wk_conf_prefixes from; /* empty: any */
 	struct wk_conf_prefixes to;   /* empty: any */
-	uint16_t proto;		      /* IP protocol number or WK_CONF_PROTO_ANY */
-	uint16_t port_low;	      /* destination port, host order; 0..65535 for any */
+	uint16_t proto;               /* IP protocol number or WK_CONF_PROTO_ANY */
+	uint16_t port_low;            /* destination port, host order; 0..65535 for any */
 	uint16_t port_high;
 	int32_t vlan; /* outer VLAN id, -1 for any */
 	enum wk_conf_action action;
@@ -96,7 +96,7 @@ struct wk_conf {
 	char *instance;
 	uint32_t workers;
 	bool idle_sleep; /* idle = "sleep" (default) or "spin" */
-	uint32_t mtu;	 /* bytes of L3, default 1500 */
+	uint32_t mtu;    /* bytes of L3, default 1500 */
 	struct wk_conf_strings eal;
 
 	struct wk_conf_port *ports;
@@ -122,8 +122,8 @@ struct wk_conf {
 		uint32_t held_kib; /* arena of one worker */
 		uint32_t held_mbufs;
 		uint32_t hold_us;
-		uint32_t flow_hold_kib;	  /* in-order bytes held, one flow and direction */
-		uint32_t flow_ooo_kib;	  /* out-of-order bytes, the same */
+		uint32_t flow_hold_kib;   /* in-order bytes held, one flow and direction */
+		uint32_t flow_ooo_kib;    /* out-of-order bytes, the same */
 		uint32_t flow_ledger_kib; /* judged and unacknowledged, the same */
 		uint32_t header_block_kib;
 		uint32_t header_list_kib;
