@@ -354,6 +354,7 @@ void wk_inspect_free(struct wk_inspect *inspect)
 		wk_flow_table_free(inspect->table);
 	if (inspect->lcore)
 		wk_h2_lcore_free(inspect->lcore, inspect->mem);
+	wk_mem_destroy(inspect->mem);
 	rte_free(inspect->arena);
 	rte_free(inspect);
 }
