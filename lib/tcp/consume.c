@@ -34,6 +34,17 @@ static bool apply_pass(struct ctx *c, struct wk_tcp_half *half, const struct vie
 	return true;
 }
 
+/* Has any of the next len_b bytes been forwarded already, out of order? */
+static bool has_gone(const struct wk_tcp_half *half, uint32_t len_b)
+{
+	if (half->gone_in > half->e_in)
+		return true;
+	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo; ooo = ooo->next)
+		if (ooo->gone && ooo->in_off < half->e_in + len_b)
+			return true;
+	return false;
+}
+
 static bool apply(struct ctx *c, struct wk_tcp_half *half, const struct view *view,
 		  const struct wk_op *op)
 {
@@ -52,7 +63,7 @@ static bool apply(struct ctx *c, struct wk_tcp_half *half, const struct view *vi
 		return add(c, half, REC_REPL, op->in_len_b, op->out_bytes, op->out_len_b);
 	case WK_OP_PATCH:
 		/* What has gone out cannot be changed any more. */
-		if (half->gone_in > half->e_in)
+		if (has_gone(half, op->in_len_b))
 			return false;
 		c->cut = true;
 		return add(c, half, REC_PATCH, op->in_len_b, op->out_bytes, op->in_len_b);
