@@ -25,12 +25,30 @@ void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const 
 	printf(" %s\n", what);
 }
 
+/* A PATCH of bytes that have gone out already cannot be carried out: the flow may be reset. */
+static void look_for_late_patch(struct box *box, const struct wk_op_list *ops)
+{
+	uint64_t out = box->flow.half[WK_S2C].e_out;
+
+	for (uint32_t i = 0; i < ops->n; i++) {
+		uint64_t end = out + ops->ops[i].in_len_b;
+		const struct range *next = ranges_next(&box->check.half[WK_S2C].sent, out);
+
+		if (ops->ops[i].kind == WK_OP_PATCH &&
+		    (ranges_find(&box->check.half[WK_S2C].sent, out) || (next && next->from < end)))
+			box->excused = true;
+		out = end;
+	}
+}
+
 static int hook_judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
 		      struct wk_op_list *ops)
 {
 	struct box *box = user;
 	int ret = judge_bytes(&box->judge, dir, data, len_b, ops);
 
+	if (ret == 0 && dir == WK_S2C)
+		look_for_late_patch(box, ops);
 	if (box->cfg.verbose)
 		printf("%12.6f judge %s %u bytes: %d, %u ops, in %" PRIu64 " out %" PRIu64 "\n",
 		       (double)box->now_ns / 1e9, dir == WK_C2S ? "c>s" : "s>c", len_b, ret, ops->n,
@@ -63,7 +81,15 @@ static uint32_t hook_pending(void *user)
 
 static uint32_t hook_pull(void *user, uint8_t *buf, uint32_t room_b)
 {
-	return judge_pull(&((struct box *)user)->judge, buf, room_b);
+	struct box *box = user;
+	uint32_t len_b = judge_pull(&box->judge, buf, room_b);
+
+	if (len_b > 0)
+		check_inserted(&box->check, box->flow.half[WK_S2C].e_out - 1, len_b);
+	if (box->cfg.verbose)
+		printf("%12.6f insertion of %u bytes at %" PRIu64 "\n", (double)box->now_ns / 1e9,
+		       len_b, box->flow.half[WK_S2C].e_out - 1);
+	return len_b;
 }
 
 static uint32_t hook_farewell(void *user, uint8_t *buf, uint32_t room_b)

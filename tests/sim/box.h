@@ -29,6 +29,7 @@ struct box {
 	struct wk_tcp_flow flow;
 	bool has_flow;
 	bool had_flow;
+	bool excused; /* asked for something impossible: a reset is the answer */
 	uint64_t now_ns;
 	uint64_t poke_ns; /* when the judge comes to want an insertion by itself; UINT64_MAX: never */
 	uint64_t reset_ns; /* when the operator ends the connection; UINT64_MAX: never */

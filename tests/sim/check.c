@@ -141,27 +141,12 @@ static void check_bytes(struct check *check, enum wk_dir dir, uint64_t off, cons
 	ranges_add(&half->sent, off, off + len_b);
 }
 
-/* Finds the insertions in what has left in order. */
-static void walk(struct check *check)
+void check_inserted(struct check *check, uint64_t out, uint64_t len_b)
 {
-	const struct check_half *half = &check->half[WK_S2C];
-	const struct range *r = ranges_find(&half->sent, 1);
-	uint64_t end = r ? r->to - 1 : 0;
-	struct proto_hdr hdr;
-
-	while (check->walked + PROTO_HDR_B <= end) {
-		proto_read(half->bytes + check->walked, &hdr);
-		if (hdr.kind == PROTO_INSERT) {
-			check->inserts = realloc(check->inserts, (check->n_inserts + 1) *
-								 sizeof(*check->inserts));
-			if (!check->inserts)
-				abort();
-			check->inserts[check->n_inserts++] = (struct check_insert){
-				.out = check->walked, .len_b = PROTO_HDR_B + hdr.len_b
-			};
-		}
-		check->walked += PROTO_HDR_B + hdr.len_b;
-	}
+	check->inserts = realloc(check->inserts, (check->n_inserts + 1) * sizeof(*check->inserts));
+	if (!check->inserts)
+		abort();
+	check->inserts[check->n_inserts++] = (struct check_insert){ .out = out, .len_b = len_b };
 }
 
 static void check_judged(struct check *check, uint64_t end)
@@ -196,8 +181,6 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 		check_fail(check, "bytes of stream %d to %lu beyond the window's edge %lu", dir, end,
 			   half->edge_max);
 	check_bytes(check, dir, off, seg->data, seg->data_len_b);
-	if (dir == WK_S2C)
-		walk(check);
 	if (end > half->end_out)
 		half->end_out = end;
 }

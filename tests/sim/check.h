@@ -12,7 +12,7 @@
 #include "ranges.h"
 #include "wire.h"
 
-/* An insertion found in the server's stream as it left. Payload offsets. */
+/* An insertion in the server's stream. Payload offsets of the client. */
 struct check_insert {
 	uint64_t out;
 	uint64_t len_b;
@@ -55,7 +55,6 @@ struct check {
 	bool ts;
 	struct check_insert *inserts;
 	uint32_t n_inserts;
-	uint64_t walked; /* server's stream: payload offset up to which frames are known */
 	char fault[256]; /* empty: none */
 };
 
@@ -68,6 +67,9 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 	       const struct wk_tcp_seg *in);
 /* A packet of an attacker arrives: nobody's numbers. */
 void check_forged(struct check *check);
+/* An insertion goes to this place of the client's numbering: what lib/tcp says, which the byte checks
+ * do not rely on. */
+void check_inserted(struct check *check, uint64_t out, uint64_t len_b);
 void check_fail(struct check *check, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* check_ack.c */

@@ -61,6 +61,9 @@ static void choose_pace(struct ep_cfg *cfg, struct sim_rng *rng)
 	uint32_t buffers[] = { 4096, 8192, 16384, 65536, 262144 };
 
 	cfg->rcvbuf_b = buffers[rng_range(rng, 0, 4)] + rng_range32(rng, 0, 999);
+	/* No stack chooses a unit that its whole buffer is only a few of. */
+	while (cfg->shift > 0 && (1u << cfg->shift) > cfg->rcvbuf_b / 16)
+		cfg->shift--;
 	cfg->ts_start = rng_chance(rng, 300) ? UINT32_MAX - rng_range32(rng, 0, 3000)
 					     : (uint32_t)rng_next(rng);
 	cfg->ts_tick_ns = ticks[rng_range(rng, 0, 4)];
@@ -111,7 +114,7 @@ static void choose_mix(struct profile *profile, struct sim_rng *rng)
 		c->weight_eat = rng_range32(rng, 0, 3);
 		c->weight_repl = rng_range32(rng, 0, 5);
 		s->patch_permille = 500;
-		s->weight_settings = rng_chance(rng, 200);
+		s->weight_settings = rng_chance(rng, 80);
 	}
 	c->data_max_b = rng_range32(rng, 100, rng_chance(rng, 300) ? 40000 : 5000);
 	c->eat_max_b = rng_range32(rng, 10, rng_chance(rng, 300) ? 40000 : 3000);
