@@ -184,6 +184,11 @@ class Firewall:
     def reasons(self) -> dict[str, int]:
         return self.telemetry("/wicket/reasons")
 
+    def calls(self) -> dict[str, int]:
+        """How many calls were judged in which way: {"allowed": 2, "denied_method": 1, ...}."""
+        return {key.removeprefix("calls_"): value for key, value in self.stats().items()
+                if key.startswith("calls_")}
+
     def policy_version(self) -> int:
         return int(self.telemetry("/wicket/info")["policy_version"])
 

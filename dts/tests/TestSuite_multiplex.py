@@ -148,8 +148,8 @@ class TestMultiplex(TestSuite):
         equal((load.succeeded, load.failed, load.errored, load.timeout), (200000, 0, 0, 0),
               "requests")
         equal(load.status["2xx"], 200000, "answers of 200")
-        reasons, stats = firewall.reasons(), firewall.stats()
-        equal(reasons["allowed"], 200000, "calls allowed")
+        calls, stats = firewall.calls(), firewall.stats()
+        equal(calls["allowed"], 200000, "calls allowed")
         equal((stats["flows_opened"], stats["flows_reset"]), (10, 0), "flows opened and reset")
 
     @func_test
@@ -171,8 +171,8 @@ class TestMultiplex(TestSuite):
         log(load.text)
         equal((load.total, load.errored, load.timeout), (210000, 0, 0), "requests")
         equal((load.status["2xx"], load.status["4xx"]), (140000, 70000), "status codes")
-        reasons, stats = firewall.reasons(), firewall.stats()
-        equal((reasons["allowed"], reasons["denied_method"]), (140000, 70000), "verdicts")
+        calls, stats = firewall.calls(), firewall.stats()
+        equal((calls["allowed"], calls["denied_method"]), (140000, 70000), "verdicts")
         equal((stats["replies"], stats["flows_opened"], stats["flows_reset"]), (70000, 10, 0),
               "replies, flows opened, flows reset")
         frames = read_pcap(lab.captured()[0])

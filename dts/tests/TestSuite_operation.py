@@ -100,7 +100,7 @@ class TestOperation(TestSuite):
             shown = subprocess.run([str(wall.ctl), "-i", wall.instance, "status"],
                                    capture_output=True, text=True, timeout=10)
             equal(shown.returncode, 0, f"wicketctl -i: {shown.stderr}")
-            equal(wall.reasons()["denied_method"], denied, f"denied calls of {wall.instance}")
+            equal(wall.calls()["denied_method"], denied, f"denied calls of {wall.instance}")
         self.stop(walls[0])
         equal(channels[1].door("SetAccessCode", 1, "7").code, "OK", "second, alone")
         equal(doors[1].record.access_code(), 7, "its access code")
@@ -141,7 +141,7 @@ class TestOperation(TestSuite):
         family, lab, firewall, doors = self.guarded(capture=False)
         channel = self.channel(lab, family)
         channel.submit("burst", calls=[[NAME[0], "CAE="], [SET[0], "CAEQ5wc="]], rounds=20000)
-        wait_for(lambda: firewall.reasons()["denied_method"] > 200, "calls")
+        wait_for(lambda: firewall.calls()["denied_method"] > 200, "calls")
         self.boxes.remove(firewall)
         firewall.stop()
         equal(doors.record.seen(SET[0]), [], "SetAccessCode at the server")

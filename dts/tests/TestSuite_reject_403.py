@@ -185,7 +185,7 @@ class TestReject403(TestSuite):
         client.send(call)
         client.read_frames(ended(number))
         equal(doors.record.paths(), [NAME[0]], "at the server")
-        equal(firewall.reasons()["refused_malformed"], 1, "refused_malformed")
+        equal(firewall.calls()["refused_malformed"], 1, "refused_malformed")
 
     @func_test
     def every_denied_call_leaves_one_event(self) -> None:
@@ -212,9 +212,9 @@ class TestReject403(TestSuite):
             streams.add(event["stream"])
         equal(len(streams), 40, "streams named")
         verify(time.time() - before < 60, "the case itself is late")
-        reasons, stats = firewall.reasons(), firewall.stats()
-        equal(reasons["denied_method"], 40, "denied_method")
-        equal(reasons["allowed"], 20, "allowed")
+        calls, stats = firewall.calls(), firewall.stats()
+        equal(calls["denied_method"], 40, "denied_method")
+        equal(calls["allowed"], 20, "allowed")
         equal(stats["replies"], 40, "replies")
         equal(stats["events_lost"], 0, "events lost")
 
