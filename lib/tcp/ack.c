@@ -15,7 +15,7 @@ bool ack_refresh(struct wk_tcp_half *half)
 }
 
 /* The receiver's right edge in the sender's numbers; it never goes back. @return true if it grew. */
-static bool edge_refresh(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half)
+bool edge_refresh(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half)
 {
 	uint64_t edge;
 

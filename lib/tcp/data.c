@@ -240,6 +240,9 @@ static void settle(struct ctx *c, enum wk_dir dir, uint64_t acked_in)
 	uint32_t emitted = c->emitted[back];
 
 	ack_refresh(half);
+	/* Deleted bytes take no room: without this a long deleted frame would use up the window, and
+	 * a server that got nothing has no reason to announce a new one. */
+	edge_refresh(c, dir, half);
 	if (dir == WK_C2S && insert_try(c))
 		emit(c, WK_S2C, reply->nxt_out, reply->e_out, NULL, 0, WK_TCP_PSH);
 	if (!c->fatal && half->acked_in > acked_in && c->emitted[back] == emitted)

@@ -138,6 +138,8 @@ struct ack_news {
 bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, struct ack_news *news);
 /* Recomputes what may be acknowledged to the sender of the stream dir. @return true if it grew. */
 bool ack_refresh(struct wk_tcp_half *half);
+/* Recomputes the right window edge to be given to it. @return true if it grew. */
+bool edge_refresh(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half);
 
 /* data.c */
 void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
