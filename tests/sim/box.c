@@ -271,6 +271,7 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 		check_in(&box->check, pkt->dir, &own);
 	settle(box, WK_C2S);
 	wk_tcp_input(&box->flow, pkt->dir, &seg, &env, &result);
+	check_bound(&box->check);
 	if (box->cfg.verbose)
 		printf("%12.6f   %s, %s, edits %x\n", (double)now_ns / 1e9, verdicts[result.verdict],
 		       wk_reason_key(result.reason), result.edits);

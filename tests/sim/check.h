@@ -73,5 +73,7 @@ void check_inserted(struct check *check, uint64_t out, uint64_t len_b);
 void check_fail(struct check *check, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* check_ack.c */
+/* Looks how far windows may go by now. */
+void check_bound(struct check *check);
 void check_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	       const struct wk_tcp_seg *in);

@@ -164,18 +164,27 @@ static void check_sack(struct check *check, enum wk_dir told, const struct wk_tc
 	}
 }
 
+void check_bound(struct check *check)
+{
+	for (int told = 0; told < 2; told++) {
+		struct check_half *half = &check->half[told];
+		int64_t shift = told == WK_C2S ? check->judge->dir[told].shift_max : 0;
+		int64_t bound = (int64_t)half->edge_max + shift;
+
+		if (bound > (int64_t)half->edge_bound)
+			half->edge_bound = (uint64_t)bound;
+	}
+}
+
 static void check_edge(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		       const struct wk_tcp_seg *in, uint64_t ack)
 {
 	enum wk_dir told = wk_dir_flip(dir);
 	struct check_half *half = &check->half[told];
-	const struct judge_dir *d = &check->judge->dir[told];
 	uint64_t edge = ack + ((uint64_t)seg->wnd << (check->scaled ? check->half[dir].shift : 0));
 	uint64_t unit = check->scaled ? 1ull << check->half[dir].shift : 1;
-	int64_t bound = (int64_t)half->edge_max + (told == WK_C2S ? d->shift_max : 0);
 
-	if (bound > (int64_t)half->edge_bound)
-		half->edge_bound = (uint64_t)bound;
+	check_bound(check);
 	if (edge > half->edge_bound)
 		check_fail(check, "window towards the sender of stream %d to %lu, at most %lu", told,
 			   edge, half->edge_bound);

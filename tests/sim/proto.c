@@ -125,6 +125,9 @@ static void frames(struct proto_stream *stream, const struct proto_mix *mix, str
 	for (uint32_t i = 0; i < mix->frames; i++) {
 		uint8_t kind = choose(mix, rng);
 
+		/* The last may not leave insertions without a place. */
+		if (kind == PROTO_HEAD && i + 1 == mix->frames)
+			kind = PROTO_DATA;
 		append(stream, kind, i, length(rng, max_of(mix, kind)), rng);
 		steer(stream, mix, rng);
 	}
