@@ -12,9 +12,9 @@ import pytest
 
 from api.test import TestSuite
 from framework.lab import remove_stale
+from framework.settings import settings
 
 ROOT = Path(__file__).resolve().parent.parent
-CASE_SECONDS = 120
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,12 +23,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="the build folder whose binaries are tested")
     group.addoption("--results", type=Path, default=None,
                     help="where failures leave their evidence (default: <build>/dts-results)")
+    group.addoption("--configuration", type=Path, default=None,
+                    help="a file as configurations/virtual.example.yaml")
     group.addoption("--keep-files", action="store_true",
                     help="keep the files of cases that passed, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "deadline(seconds): how long a case may take")
+    if config.option.configuration:
+        settings.load(config.option.configuration)
     if os.geteuid() != 0:
         raise pytest.UsageError("dts makes network namespaces and taps: run it as root")
     if not Path("/dev/net/tun").exists():
@@ -67,7 +71,8 @@ def dts_case(request: pytest.FixtureRequest):
         yield
         return
     marker = request.node.get_closest_marker("deadline")
-    seconds = marker.args[0] if marker else CASE_SECONDS
+    seconds = marker.args[0] if marker else settings.case_seconds
+    seconds = round(seconds * settings.patience)
     folder = Path(tempfile.mkdtemp(prefix="wicket-dts-"))
     folder.chmod(0o755)
     build = request.config.option.build.resolve()

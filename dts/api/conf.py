@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field, replace
 
 from framework.lab import CLIENT_TAP, FAMILIES, SERVER_TAP
+from framework.settings import settings
 
 PORT = 50051
 ALLOWED = ("GetName", "GetLocation", "RequestMaintenance")
@@ -49,7 +50,7 @@ class Conf:
     instance: str = "wicket"
     events: str = ""
     extra: str = ""
-    eal: tuple[str, ...] = ("--no-huge",)
+    eal: tuple[str, ...] | None = None  # None: as the settings say
     devices: tuple[str, str] = field(
         default=(f"net_tap0,iface={CLIENT_TAP}", f"net_tap1,iface={SERVER_TAP}"))
 
@@ -58,6 +59,7 @@ class Conf:
         return replace(self, services=(replace(self.services[0], **changes), *self.services[1:]))
 
     def text(self) -> str:
+        eal = settings.eal if self.eal is None else self.eal
         terminals = quoted(family.terminals for family in FAMILIES.values())
         services = ",".join(service.text() for service in self.services)
         return f"""version = 1;
@@ -70,7 +72,7 @@ services = ({services} );
 default = "pass";
 instance = "{self.instance}";
 workers = 1;
-eal = {quoted(self.eal)};
+eal = {quoted(eal)};
 events = {{ file = "{self.events}"; per_second = 1000000; }};
 {self.extra}
 """

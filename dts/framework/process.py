@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Callable, TypeVar
 
+from framework.settings import settings
+
 T = TypeVar("T")
 
 
@@ -18,7 +20,7 @@ class Failed(AssertionError):
 def wait_for(condition: Callable[[], T], what: str, seconds: float = 5.0,
              pause: float = 0.02) -> T:
     """Polls until condition() is true and returns its value; fails at the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * settings.patience
     while True:
         value = condition()
         if value:

@@ -8,9 +8,9 @@ from api.h2 import connect, grpc_headers
 from api.packet import connections, flags_seen, read_pcap
 from api.test import TestSuite, equal, func_test, verify
 from cloudcity import messages
-from framework.lab import FAMILIES
+from framework.settings import settings
 
-EACH = pytest.mark.parametrize("family", FAMILIES)
+EACH = pytest.mark.parametrize("family", settings.families)
 ECHO = Conf(services=(Service(allow=("/dts.Echo/*", DOOR + "GetName")),))
 ANSWERS = {
     "GetName": "Door name is: Spaceport Door #1",

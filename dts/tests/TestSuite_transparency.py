@@ -13,6 +13,7 @@ from api.test import TestSuite, equal, func_test, log, verify
 from cloudcity import messages
 from framework.lab import CLIENT_TAP, FAMILIES, SERVER_TAP, Lab
 from framework.process import wait_for
+from framework.settings import settings
 
 ECHO = Conf(services=(Service(allow=("/dts.Echo/*", DOOR + "GetName")),))
 UPLOAD_B = 4 << 20
@@ -44,7 +45,7 @@ class TestTransparency(TestSuite):
     """The differential test: what goes in comes out."""
 
     @func_test
-    @pytest.mark.parametrize("family", FAMILIES)
+    @pytest.mark.parametrize("family", settings.families)
     def allowed_calls_pass_packet_for_packet(self, family: str) -> None:
         """From SYN to FIN: every frame on one tap is on the other, unchanged, in order.
 
