@@ -117,6 +117,7 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 		news->acked |= follow_up(c, rdir, half);
 	}
 	news->edge = edge_refresh(c, rdir, half);
+	news->capped = half_plain(half) && edge > half->edge_given;
 	if (is_pure(seg) && !news->acked && !news->edge)
 		news->suppress = (news->old && seg->n_sack == 0) || advanced || hole_is_owned(half);
 	return !c->fatal;

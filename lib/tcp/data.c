@@ -22,6 +22,15 @@ static uint64_t empty_seq(const struct wk_tcp_half *half, uint64_t in)
 	return out < half->nxt_out ? out : half->nxt_out;
 }
 
+/* The window it announces is the one that may be told: the same numbers on both sides, and no
+ * insertion that waits for room. */
+static bool window_stands(const struct wk_tcp_half *acked, const struct wk_tcp_half *half,
+			  const struct wk_tcp_seg *seg, uint32_t ack)
+{
+	return half_plain(acked) && ack == seg->ack &&
+	       acked->acked_in + ((uint64_t)seg->wnd << half->wscale) <= acked->edge_given;
+}
+
 /* The segment goes on in its own packet, with the numbers that its receiver knows. */
 static void forward(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out,
 		    bool as_is)
@@ -36,8 +45,8 @@ static void forward(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg
 	if (!as_is) {
 		result->seq = wk_seq_wrap(half->isn, seq_out);
 		result->ack = wk_seq_wrap(acked->isn, acked->acked_in);
-		result->wnd = half_plain(acked) && result->ack == seg->ack ? seg->wnd :
-									      window_raw(c->flow, dir);
+		result->wnd = window_stands(acked, half, seg, result->ack) ? seg->wnd :
+									     window_raw(c->flow, dir);
 		if (result->seq != seg->seq || result->ack != seg->ack || result->wnd != seg->wnd) {
 			result->edits = WK_TCP_EDIT_NUMBERS;
 			result->reason = WK_FWD_EDITED;
@@ -53,7 +62,7 @@ static void forward(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg
 /* May this packet's own acknowledgement and options stand? */
 static bool ack_as_is(const struct ctx *c, enum wk_dir dir, const struct ack_news *news)
 {
-	return half_plain(acked_by(c->flow, dir)) && !news->old;
+	return half_plain(acked_by(c->flow, dir)) && !news->old && !news->capped;
 }
 
 /* What the packet told about the other stream must arrive even where its bytes do not. */

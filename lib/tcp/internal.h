@@ -131,6 +131,7 @@ struct ack_news {
 	bool acked;   /* the sender learns of more acknowledged bytes */
 	bool edge;    /* or of a larger window */
 	bool old;     /* below what was acknowledged before */
+	bool capped;  /* its window is more than the sender may be told */
 	bool suppress; /* a pure ACK with this news need not be forwarded */
 };
 /* Takes the acknowledgement, window and SACK of a packet of dir. @return false: drop it (reason in
