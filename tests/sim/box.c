@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "internal.h"
+
 #define ARENA_B (8u << 20)
 
 void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const char *what)
@@ -39,6 +41,16 @@ static void look_for_late_patch(struct box *box, const struct wk_op_list *ops)
 			box->excused = true;
 		out = end;
 	}
+}
+
+static bool holds(void *user, enum wk_dir dir, uint64_t in)
+{
+	const struct box *box = user;
+
+	for (const struct wk_tcp_ooo *ooo = box->flow.half[dir].ooo; ooo; ooo = ooo->next)
+		if (!ooo->gone && in >= ooo->in_off && in < ooo->in_off + ooo->len_b)
+			return true;
+	return false;
 }
 
 static int hook_judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
@@ -163,6 +175,8 @@ void box_init(struct box *box, const struct box_cfg *cfg, uint64_t salt, uint32_
 	*box = (struct box){ .cfg = *cfg, .poke_ns = UINT64_MAX, .reset_ns = UINT64_MAX };
 	judge_init(&box->judge, salt, insert_max_b);
 	box->check.judge = &box->judge;
+	box->check.holds = holds;
+	box->check.user = box;
 	footprint = (footprint + 63) / 64 * 64;
 	box->arena = aligned_alloc(64, footprint);
 	if (!box->arena)

@@ -50,6 +50,9 @@ struct check {
 	struct check_half half[2];
 	const struct judge *judge;
 	const struct ranges *got[2]; /* what the receiver of each stream has */
+	/* Has the box a copy of the byte `in` (offset) that has yet to go on? */
+	bool (*holds)(void *user, enum wk_dir dir, uint64_t in);
+	void *user;
 	bool lies;		     /* payload of DATA may come in two versions */
 	bool scaled;
 	bool ts;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEVER UINT64_MAX
+#define NEVER	 UINT64_MAX
+#define TIRED_NS 20000000000ull /* the attacker gives up: a run must end */
 
 enum noise_kind {
 	NOISE_STALE = 0, /* acknowledged bytes, said otherwise */
@@ -153,6 +154,8 @@ void noise_make(struct noise *noise, struct box *box, uint64_t now_ns)
 	struct sim_pkt *pkt = forge(noise, &box->check, kind, kept);
 
 	noise->at_ns = now_ns + rng_range(&noise->rng, 1, 2 * noise->gap_ns);
+	if (now_ns > TIRED_NS)
+		noise->at_ns = NEVER;
 	if (!pkt)
 		return;
 	noise->made++;
