@@ -56,6 +56,12 @@ int rig_eal_stop(void **state)
 	return system(command);
 }
 
+uint32_t rig_random(struct rig *rig, uint32_t below)
+{
+	rig->random = rig->random * 1664525u + 1013904223u;
+	return (uint32_t)((uint64_t)(rig->random >> 8) * below >> 24);
+}
+
 /* What left the inspector arrives. */
 static void arrive(struct rig *rig, enum wk_dir dir, struct rte_mbuf *m, bool built,
 		   const uint8_t *original, uint32_t original_len_b)
@@ -72,11 +78,13 @@ static void arrive(struct rig *rig, enum wk_dir dir, struct rte_mbuf *m, bool bu
 	memcpy(out->frame, rte_pktmbuf_mtod(m, void *), out->len_b);
 	out->same = original && original_len_b == out->len_b &&
 		    memcmp(out->frame, original, out->len_b) == 0;
+	wk_count(&rig->stats, WK_CNT_TX, 1);
+	rte_pktmbuf_free(m);
+	if (rig->lose_in_256 > 0 && rig_random(rig, 256) < rig->lose_in_256)
+		return;
 	wrong = pair_receive(&rig->pair, dir, out->frame, out->len_b, &out->seg);
 	if (wrong)
 		fail_msg("frame %u: %s", rig->n_out - 1, wrong);
-	wk_count(&rig->stats, WK_CNT_TX, 1);
-	rte_pktmbuf_free(m);
 }
 
 static void tx(void *user, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m)
@@ -91,6 +99,8 @@ static bool event(void *user, const struct wk_event *ev)
 
 	if (rig->events_full)
 		return false;
+	if (rig->events_off)
+		return true;
 	assert_true(rig->n_events < RIG_EVENTS_MAX);
 	rig->events[rig->n_events++] = *ev;
 	return true;

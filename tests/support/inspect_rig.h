@@ -59,6 +59,9 @@ struct rig {
 	uint32_t n_events;
 	struct wk_event events[RIG_EVENTS_MAX];
 	bool events_full; /* the event hook refuses */
+	bool events_off;  /* nobody looks at them */
+	uint32_t lose_in_256; /* of the frames that come out, how many get lost */
+	uint32_t random;
 };
 
 /* Group set-up and tear-down for cmocka. */
@@ -72,6 +75,9 @@ void rig_free(struct rig *rig);
 void rig_policy(struct rig *rig, enum wk_policy_mode mode);
 /* Lets time pass, a millisecond at a time up to a second, then in larger steps. */
 void rig_wait(struct rig *rig, uint64_t ns);
+
+/* Pseudo-random, the same for the same rig->random. */
+uint32_t rig_random(struct rig *rig, uint32_t below);
 
 /* One frame into the inspector; rig->out begins anew. @return its verdict. */
 enum wk_inspect_verdict rig_frame(struct rig *rig, enum wk_dir dir, uint8_t *frame, uint32_t len_b);

@@ -99,6 +99,7 @@ void pair_init(struct pair *pair, const struct pair_conf *conf)
 
 		end->isn = i == WK_C2S ? ISN_CLIENT : ISN_SERVER;
 		end->nxt = end->isn;
+		end->una = end->isn;
 		end->wnd = 512;
 		end->ttl = i == WK_C2S ? 61 : 63;
 	}
@@ -326,5 +327,7 @@ const char *pair_receive(struct pair *pair, enum wk_dir dir, const uint8_t *fram
 		end->reset = true;
 		return NULL;
 	}
+	if ((seg->flags & PAIR_ACK) && (int32_t)(seg->ack - end->una) > 0)
+		end->una = seg->ack;
 	return take(end, seg);
 }

@@ -12,7 +12,7 @@
 #include "wk_dir.h"
 
 #define PAIR_FRAME_MAX_B  2048u
-#define PAIR_STREAM_MAX_B 65536u
+#define PAIR_STREAM_MAX_B 131072u
 
 #define PAIR_FIN 0x01u
 #define PAIR_SYN 0x02u
@@ -36,6 +36,7 @@ struct pair_end {
 	uint32_t isn;
 	uint32_t nxt;
 	uint32_t ack;
+	uint32_t una; /* highest acknowledgement that has arrived */
 	uint32_t peer_tsval;
 	uint16_t wnd;
 	uint8_t ttl;
