@@ -18,7 +18,7 @@
 
 /* What a snapshot guards; kept for the next reload, which may have to retire it. */
 struct wk_snapshot_service {
-	const char *name;
+	char *name;
 	struct wk_acl_prefix *addresses;
 	uint32_t n_addresses;
 	uint16_t port; /* host order */
@@ -33,11 +33,11 @@ struct wk_snapshot {
 	struct wk_acl *acl;
 	struct wk_policy *policy;
 	struct wk_inspect_on on; /* for wk_inspect_policy */
-	enum wk_on on_fragment;	 /* what a WK_ACL_FRAG or WK_ACL_TUNNEL verdict leads to; */
-	enum wk_on on_tunnel;	 /* there is no flow to reset: WK_ON_RESET acts as drop */
+	enum wk_on on_fragment;  /* what a WK_ACL_FRAG or WK_ACL_TUNNEL verdict leads to; */
+	enum wk_on on_tunnel;    /* there is no flow to reset: WK_ON_RESET acts as drop */
 	struct wk_snapshot_service *services; /* index = service number */
-	uint32_t n_services;		      /* retired ones included */
-	uint32_t n_retired;		      /* the last n_retired of them */
+	uint32_t n_services;                  /* retired ones included */
+	uint32_t n_retired;                   /* the last n_retired of them */
 
 	struct wk_snapshot_conf *shared; /* private */
 };
