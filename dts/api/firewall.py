@@ -103,11 +103,14 @@ class Firewall:
 
     @contextlib.contextmanager
     def _notify_socket(self):
-        path = f"\0{self.instance}"  # abstract: reachable by any user
+        # A file: abstract names belong to a network namespace, and wicket runs in another one.
+        path = self.lab.folder / f"{self._name}.notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.bind(path)
+            notify.bind(str(path))
+            path.chmod(0o777)  # wicket may be another user
             notify.settimeout(0.2)
-            yield notify, {"NOTIFY_SOCKET": "@" + path[1:]}
+            yield notify, {"NOTIFY_SOCKET": str(path)}
+        path.unlink()
 
     def _wait_ready(self, notify: socket.socket) -> None:
         deadline = time.monotonic() + READY_SECONDS
