@@ -131,40 +131,58 @@ static int check_acl(const struct wk_conf *conf, struct wk_conf_error *err)
 	return 0;
 }
 
-static int check_limits(const struct wk_conf *conf, struct wk_conf_error *err)
+/* Where a limit stands, or the group that lacks it, or the file. */
+static const config_setting_t *limit_at(const config_setting_t *root, const char *name)
 {
+	const config_setting_t *limits = config_setting_get_member(root, "limits");
+	const config_setting_t *limit = limits != NULL ? config_setting_get_member(limits, name)
+						       : NULL;
+
+	if (limit != NULL)
+		return limit;
+	return limits != NULL ? limits : root;
+}
+
+static int check_limits(struct reader *reader, const config_setting_t *root)
+{
+	const struct wk_conf *conf = &reader->box->pub;
 	uint32_t flow_kib = 2 * (conf->limits.flow_hold_kib + conf->limits.flow_ooo_kib +
 				 conf->limits.flow_ledger_kib);
 
 	if (conf->limits.flow_hold_kib < conf->limits.header_block_kib)
-		return wk_conf_fail(err, conf->file, 1,
-				    "limits.flow_hold_kib (%u) is below limits.header_block_kib "
-				    "(%u): a block is held until it is whole",
-				    conf->limits.flow_hold_kib, conf->limits.header_block_kib);
+		return wk_conf_refuse(reader, limit_at(root, "flow_hold_kib"),
+				      "limits.flow_hold_kib (%u) is below limits.header_block_kib "
+				      "(%u): a block is held until it is whole",
+				      conf->limits.flow_hold_kib, conf->limits.header_block_kib);
 	if (conf->limits.held_kib < flow_kib)
-		return wk_conf_fail(err, conf->file, 1,
-				    "limits.held_kib (%u) has no room for one connection: both "
-				    "directions of flow_hold_kib, flow_ooo_kib and "
-				    "flow_ledger_kib are %u",
-				    conf->limits.held_kib, flow_kib);
+		return wk_conf_refuse(reader, limit_at(root, "held_kib"),
+				      "limits.held_kib (%u) has no room for one connection: both "
+				      "directions of flow_hold_kib, flow_ooo_kib and "
+				      "flow_ledger_kib are %u",
+				      conf->limits.held_kib, flow_kib);
 	if (conf->limits.hold_us > 1000 * conf->limits.rto_min_ms / 2)
-		return wk_conf_fail(err, conf->file, 1,
-				    "limits.hold_us (%u) is above half of limits.rto_min_ms (%u): "
-				    "senders would retransmit what is held",
-				    conf->limits.hold_us, conf->limits.rto_min_ms);
+		return wk_conf_refuse(reader, limit_at(root, "hold_us"),
+				      "limits.hold_us (%u) is above half of limits.rto_min_ms "
+				      "(%u): senders would retransmit what is held",
+				      conf->limits.hold_us, conf->limits.rto_min_ms);
 	return 0;
 }
 
-int wk_conf_check(const struct wk_conf *conf, struct wk_conf_error *err)
+int wk_conf_check(struct reader *reader, const config_setting_t *root)
 {
 	static int (*const checks[])(const struct wk_conf *, struct wk_conf_error *) = {
-		check_ports, check_wires, check_services, check_acl, check_limits,
+		check_ports,
+		check_wires,
+		check_services,
+		check_acl,
 	};
+	const struct wk_conf *conf = &reader->box->pub;
 	int rc = 0;
 
 	if (conf->n_wires == 0)
-		return wk_conf_fail(err, conf->file, 1, "there are no wires");
+		return wk_conf_refuse(reader, config_setting_get_member(root, "wires"),
+				      "there are no wires");
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && rc == 0; i++)
-		rc = checks[i](conf, err);
-	return rc;
+		rc = checks[i](conf, reader->err);
+	return rc != 0 ? rc : check_limits(reader, root);
 }

@@ -92,7 +92,7 @@ static int load_with(struct reader *reader, config_t *config)
 	if (config_read_file(config, reader->path) != CONFIG_TRUE)
 		return parse_error(reader, config);
 	rc = wk_conf_read(reader, config_root_setting(config));
-	return rc != 0 ? rc : wk_conf_check(&reader->box->pub, reader->err);
+	return rc != 0 ? rc : wk_conf_check(reader, config_root_setting(config));
 }
 
 /* The folder of a file; "" is the current one. */

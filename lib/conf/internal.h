@@ -98,7 +98,7 @@ int wk_conf_read_value(struct reader *reader, const struct key *key,
 int wk_conf_read_prefixes(struct reader *reader, const char *path, bool groups,
 			  const config_setting_t *setting, struct wk_conf_prefixes *prefixes);
 /* check.c: what one key alone does not show. */
-int wk_conf_check(const struct wk_conf *conf, struct wk_conf_error *err);
+int wk_conf_check(struct reader *reader, const config_setting_t *root);
 
 /* fields.c */
 int wk_conf_set_defaults(const struct key *keys, void *base);

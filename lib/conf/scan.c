@@ -4,11 +4,13 @@
  * an included folder ends the process. Knows just enough of the form to tell strings, comments and
  * bare words apart; everything else is left to the parser. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -263,11 +265,16 @@ static int scan_open(struct scan *scan, FILE *f, const char *file, const struct 
 
 static int scan_file(struct scan *scan, const char *file, const struct cursor *from)
 {
-	FILE *f = fopen(file, "re");
-	int rc;
+	/* A FIFO must not stop the daemon before it can be refused. */
+	int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC), rc;
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
 
-	if (f == NULL)
-		return cannot_read(scan, file, from, read_error(errno), strerror(errno));
+	if (f == NULL) {
+		rc = errno;
+		if (fd >= 0)
+			close(fd);
+		return cannot_read(scan, file, from, read_error(rc), strerror(rc));
+	}
 	rc = scan_open(scan, f, file, from);
 	fclose(f);
 	return rc;

@@ -231,9 +231,9 @@ static const struct {
 	{ BASE "acl = ( { from = [ \"10.0.0.1\" ]; to = [ \"fd00::1\" ]; action = \"drop\"; } );",
 	  2, "no address family in common" },
 	/* Limits that contradict each other. */
-	{ BASE "limits = { flow_hold_kib = 32; };", 1, "below limits.header_block_kib" },
-	{ BASE "limits = { held_kib = 1024; };", 1, "no room for one connection" },
-	{ BASE "limits = { hold_us = 10000; rto_min_ms = 10; };", 1, "would retransmit" },
+	{ BASE "limits = {\nflow_hold_kib = 32; };", 3, "below limits.header_block_kib" },
+	{ BASE "limits = {\n\nheld_kib = 1024; };", 4, "no room for one connection" },
+	{ BASE "limits = {\nhold_us = 10000;\nrto_min_ms = 10; };", 3, "would retransmit" },
 };
 
 #define PORT(name, device) "{ name = \"" name "\"; device = \"" device "\"; }"
@@ -243,7 +243,8 @@ static const struct {
 	uint32_t line;
 	const char *fragment;
 } bad_wires[] = {
-	{ "version = 1; ports = ( );\nwires = ( );", 1, "there are no wires" },
+	{ BASE "limits = { header_block_kib = 200; };", 2, "limits.flow_hold_kib (128) is below" },
+	{ "version = 1; ports = ( );\nwires = ( );", 2, "there are no wires" },
 	{ "version = 1; ports = ( { name = \"a\"; } );\n" WIRES, 1, "ports.device is missing" },
 	{ "version = 1;\nports = ( " PORT("a", "eth0") " );\n" WIRES, 2, "neither a PCI address" },
 	{ "version = 1;\nports = ( " PORT("a", "0000:3b:00.8") " );\n" WIRES, 2, "neither a PCI" },
@@ -344,6 +345,10 @@ static void what_cannot_be_read_says_so(void **state)
 	assert_string_equal(err.text, "/nonexistent/wicket.conf: No such file or directory");
 	assert_int_equal(wk_conf_load(dir, &conf, &err), -EIO);
 	assert_non_null(strstr(err.text, "not a regular file"));
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(wk_conf_load(path, &conf, &err), -EIO);
+	unlink(path);
 }
 
 static void an_included_file_is_part_of_the_file(void **state)
