@@ -40,7 +40,7 @@ static bool has_gone(const struct wk_tcp_half *half, uint32_t len_b)
 	if (half->gone_in > half->e_in)
 		return true;
 	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo; ooo = ooo->next)
-		if (ooo->gone && ooo->in_off < half->e_in + len_b &&
+		if ((ooo->gone || ooo->touched) && ooo->in_off < half->e_in + len_b &&
 		    ooo->in_off + ooo->len_b > half->e_in)
 			return true;
 	return false;

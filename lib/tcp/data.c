@@ -208,7 +208,8 @@ static bool drain(struct ctx *c, enum wk_dir dir)
 		end = ooo->in_off + ooo->len_b;
 		if (end > half->e_in + half->held_len_b) {
 			src = (struct src){ ooo->in_off, ooo->bytes, ooo->len_b };
-			ok = consume(c, dir, ooo->in_off, ooo->bytes, ooo->len_b, ooo->gone);
+			ok = consume(c, dir, ooo->in_off, ooo->bytes, ooo->len_b,
+				     ooo->gone || ooo->touched);
 			/* Held bytes before it have not gone out; saying the rest twice does no
 			 * harm. */
 			if (ok && (!ooo->gone || held)) {

@@ -58,6 +58,7 @@ static struct wk_tcp_ooo *ooo_new(struct ctx *c, struct wk_tcp_half *half, uint6
 	ooo->in_off = in;
 	ooo->len_b = len_b;
 	ooo->gone = gone;
+	ooo->touched = false;
 	memcpy(ooo->bytes, data, len_b);
 	half->ooo_b += (uint32_t)sizeof(*ooo) + len_b;
 	return ooo;
@@ -77,6 +78,7 @@ bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint
 			link = &(*link)->next;
 		if (*link && (*link)->in_off <= in) {
 			stop = (*link)->in_off + (*link)->len_b;
+			(*link)->touched |= gone;
 			if (stop >= end)
 				return true;
 			data += stop - in;

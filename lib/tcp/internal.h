@@ -37,6 +37,7 @@ struct wk_tcp_ooo {
 	uint64_t in_off;
 	uint32_t len_b;
 	bool gone; /* has been forwarded all the same (server to client) */
+	bool touched; /* not, but a later copy of some of it has */
 	uint8_t bytes[];
 };
 
