@@ -241,7 +241,8 @@ void ep_retransmit(struct ep *ep, uint64_t off)
 		return;
 	}
 	len_b = cut_seg(ep, off, ep->edge > off ? ep->edge - off : 1);
-	if (next && off + len_b > next->from)
+	/* A block that begins at off itself: its receiver has thrown it away (RFC 2018 8). */
+	if (next && next->from > off && off + len_b > next->from)
 		len_b = (uint32_t)(next->from - off);
 	send_data(ep, off, len_b);
 }

@@ -151,8 +151,12 @@ void noise_make(struct noise *noise, struct box *box, uint64_t now_ns)
 {
 	const struct sim_pkt *kept = noise->kept[rng_range(&noise->rng, 0, noise->n - 1)];
 	enum noise_kind kind = (enum noise_kind)rng_range(&noise->rng, 0, NOISE_KINDS - 1);
-	struct sim_pkt *pkt = forge(noise, &box->check, kind, kept);
+	struct sim_pkt *pkt;
 
+	/* A SYN behind the end is the beginning of another connection. */
+	if (kind == NOISE_SYN && (!box->has_flow || wk_tcp_state(&box->flow) == WK_TCP_ST_CLOSED))
+		kind = NOISE_COPY;
+	pkt = forge(noise, &box->check, kind, kept);
 	noise->at_ns = now_ns + rng_range(&noise->rng, 1, 2 * noise->gap_ns);
 	if (now_ns > TIRED_NS)
 		noise->at_ns = NEVER;
