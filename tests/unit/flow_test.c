@@ -17,6 +17,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define MS       UINT64_C(1000000)
 #define S        (1000 * MS)
+#define FAR_END  (UINT64_C(1) << 44) /* how far the far wheel reaches, in ns */
 
 /* What an owner embeds. */
 struct flow {
