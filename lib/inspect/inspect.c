@@ -105,8 +105,6 @@ static bool settle(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 	}
 	if (!flow->passive)
 		return true;
-	if (wk_tcp_state(&flow->tcp) >= WK_TCP_ST_CLOSED)
-		return false;
 	if (wk_tcp_enforce(&flow->tcp, &mid_stream))
 		flow->passive = false;
 	return !mid_stream;

@@ -26,6 +26,7 @@ const struct rig_conf rig_conf_default = {
 		  .timestamps = true },
 	.mode = WK_MODE_ENFORCE,
 	.max_flows = 16,
+	.mtu_b = 1500,
 };
 
 int rig_eal_start(void **state)
@@ -163,7 +164,7 @@ struct rig *rig_new(const struct rig_conf *conf)
 		.tcp = wk_tcp_limits_default,
 		.h2 = wk_h2_limits_default,
 		.on = conf->on,
-		.mtu_b = 1500,
+		.mtu_b = conf->mtu_b,
 		.secret = 0x5eed5eed12345678ull,
 		.socket_id = SOCKET_ID_ANY,
 		.pool = pool,

@@ -29,6 +29,7 @@ struct rig_conf {
 	enum wk_policy_reply reply;
 	struct wk_inspect_on on;
 	uint32_t max_flows;
+	uint32_t mtu_b;
 };
 /* IPv4, no tags, timestamps, enforce, drop, http-403, all `on` reset, 16 flows. */
 extern const struct rig_conf rig_conf_default;

@@ -159,6 +159,10 @@ static uint32_t put_options(const struct pair *pair, enum wk_dir dir, uint8_t fl
 	if (flags & PAIR_SYN) {
 		memcpy(to + len_b, syn_opts, sizeof(syn_opts));
 		len_b += (uint32_t)sizeof(syn_opts);
+		if (pair->conf.fast_open) {
+			put32(to + len_b, 0x22020101u);
+			len_b += 4;
+		}
 	}
 	return len_b;
 }

@@ -29,6 +29,7 @@ struct pair_conf {
 	uint16_t client_port;
 	uint16_t server_port;
 	bool timestamps;
+	bool fast_open; /* the SYNs carry an option that an enforcing box takes away */
 };
 
 /* One end. nxt and ack are what a stack calls SND.NXT and RCV.NXT. */

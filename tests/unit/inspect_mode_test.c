@@ -151,7 +151,10 @@ static void a_denied_call_that_straddles_the_change_ends_the_connection(void **s
 {
 	struct rig *rig = rig_in(WK_MODE_OFF);
 	struct h2w_fields fields;
+	uint8_t frame[PAIR_FRAME_MAX_B];
 	uint8_t bytes[1024];
+	uint32_t again_b;
+	uint32_t again;
 	uint32_t n;
 
 	(void)state;
@@ -161,6 +164,7 @@ static void a_denied_call_that_straddles_the_change_ends_the_connection(void **s
 	rig_send(rig, WK_C2S, PAIR_ACK, bytes, 20);
 	assert_true(rig_all_same(rig));
 	rig_policy(rig, WK_MODE_ENFORCE);
+	again = rig->pair.end[WK_C2S].nxt;
 	assert_int_equal(rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, bytes + 20, n - 20),
 			 WK_INSPECT_FREE);
 	assert_int_equal(rig_server_headers(rig, &fields), 0);
@@ -172,6 +176,91 @@ static void a_denied_call_that_straddles_the_change_ends_the_connection(void **s
 	assert_int_equal(rig_call(rig, 3, RIG_PATH_NAME), WK_INSPECT_FREE);
 	assert_int_equal(rig_ack(rig, WK_S2C), WK_INSPECT_FREE);
 	assert_int_equal(rig_count_out(rig, WK_C2S), 1);
+	/* Least of all what was dropped, should the RST get lost. */
+	again_b = pair_send_at(&rig->pair, WK_C2S, again, rig->pair.end[WK_C2S].ack, PAIR_ACK,
+			       bytes + 20, n - 20, frame);
+	assert_int_equal(rig_frame(rig, WK_C2S, frame, again_b), WK_INSPECT_FREE);
+	assert_int_equal(rig_count_out(rig, WK_C2S), 0);
+	/* A minute later it is forgotten; a new SYN need not wait so long. */
+	assert_int_equal(rig_flows(rig), 1);
+	rig_wait(rig, 61000000000ull);
+	assert_int_equal(rig_flows(rig), 0);
+	rig_free(rig);
+}
+
+static void what_cannot_be_read_while_the_change_is_due_ends_the_connection(void **state)
+{
+	struct rig *rig = rig_in(WK_MODE_OFF);
+	uint8_t bytes[64];
+	uint32_t n;
+
+	(void)state;
+	rig_connect(rig);
+	rig_greet(rig);
+	/* PUSH_PROMISE from a client, in two pieces. */
+	n = h2w_frame(bytes, 5, H2W_END_HEADERS, 1, "\0\0\0\2\x82", 5);
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_ACK, bytes, 4), WK_INSPECT_FORWARD);
+	rig_policy(rig, WK_MODE_ENFORCE);
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_ACK, bytes + 4, n - 4), WK_INSPECT_FREE);
+	assert_true(rig->pair.end[WK_C2S].reset);
+	assert_true(rig->pair.end[WK_S2C].reset);
+	assert_int_equal(rig->n_events, 1);
+	assert_int_equal(rig->events[0].kind, WK_EVENT_CONN);
+	rig_free(rig);
+}
+
+static void a_handshake_with_options_that_enforcing_strips_is_mid_stream(void **state)
+{
+	static const enum wk_policy_mode modes[] = { WK_MODE_AUDIT, WK_MODE_OFF };
+	struct rig_conf conf = rig_conf_default;
+
+	(void)state;
+	conf.pair.fast_open = true;
+	for (int i = 0; i < 2; i++) {
+		struct rig *rig;
+
+		conf.mode = modes[i];
+		rig = rig_new(&conf);
+		rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0);
+		assert_true(rig->n_out == 1 && rig_all_same(rig));
+		rig_send(rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0);
+		assert_true(rig->n_out == 1 && rig_all_same(rig));
+		rig_ack(rig, WK_C2S);
+		rig_greet(rig);
+		rig_policy(rig, WK_MODE_ENFORCE);
+		assert_int_equal(rig_call(rig, 1, RIG_PATH_NAME), WK_INSPECT_FREE);
+		assert_int_equal(rig->stats.reason[WK_DROP_MID_STREAM], 1);
+		assert_int_equal(rig_flows(rig), 0);
+		rig_free(rig);
+	}
+}
+
+static void enforcing_strips_the_option_instead(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	struct rig *rig;
+
+	(void)state;
+	conf.pair.fast_open = true;
+	rig = rig_new(&conf);
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0), WK_INSPECT_FORWARD);
+	assert_false(rig_all_same(rig));
+	assert_int_equal(rig->stats.counter[WK_CNT_NORM_SYN_OPTION], 1);
+	assert_int_equal(rig->stats.reason[WK_FWD_EDITED], 1);
+	rig_free(rig);
+}
+
+static void a_connection_that_is_over_stays_over_when_enforced(void **state)
+{
+	struct rig *rig = rig_in(WK_MODE_OFF);
+
+	(void)state;
+	rig_connect(rig);
+	rig_greet(rig);
+	rig_send(rig, WK_C2S, PAIR_RST | PAIR_ACK, NULL, 0);
+	rig_policy(rig, WK_MODE_ENFORCE);
+	assert_int_equal(rig_call(rig, 1, RIG_PATH_NAME), WK_INSPECT_FREE);
+	assert_int_equal(rig_count_out(rig, WK_C2S), 0);
 	rig_free(rig);
 }
 
@@ -256,6 +345,10 @@ int main(void)
 		cmocka_unit_test(audit_and_off_change_nothing),
 		cmocka_unit_test(what_cannot_be_followed_passes_in_audit),
 		cmocka_unit_test(a_denied_call_that_straddles_the_change_ends_the_connection),
+		cmocka_unit_test(what_cannot_be_read_while_the_change_is_due_ends_the_connection),
+		cmocka_unit_test(a_handshake_with_options_that_enforcing_strips_is_mid_stream),
+		cmocka_unit_test(enforcing_strips_the_option_instead),
+		cmocka_unit_test(a_connection_that_is_over_stays_over_when_enforced),
 		cmocka_unit_test(an_allowed_call_that_straddles_the_change_goes_on),
 		cmocka_unit_test(strays_and_foreign_packets_pass_where_nothing_is_enforced),
 		cmocka_unit_test(stopping_resets_edited_connections_only),

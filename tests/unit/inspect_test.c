@@ -351,6 +351,7 @@ static void an_on_policy_may_drop_or_pass_what_is_not_http2(void **state)
 				 WK_INSPECT_FORWARD);
 		assert_true(rig_all_same(rig));
 	}
+	assert_int_equal(rig->stats.counter[WK_CNT_H2_ERRORS], 1);
 	rig_close(rig);
 	rig_free(rig);
 }
@@ -437,6 +438,32 @@ static void the_ecn_mark_of_a_recut_segment_is_kept(void **state)
 	rig_free(rig);
 }
 
+static void what_is_built_fits_the_wire(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	uint8_t bytes[1400];
+	struct rig *rig;
+	uint32_t n;
+
+	(void)state;
+	conf.mtu_b = 600;
+	rig = rig_new(&conf);
+	rig_connect(rig);
+	rig_greet(rig);
+	n = h2w_request(&rig->client, bytes, 1, "POST", RIG_PATH_SECRET, RIG_GRPC, 0);
+	n += h2w_request(&rig->client, bytes + n, 3, "POST", RIG_PATH_NAME, RIG_GRPC, 1000);
+	rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, bytes, n);
+	assert_int_equal(rig_count_out(rig, WK_C2S), 3);
+	for (uint32_t i = 0, c2s = 0; i < rig->n_out; i++) {
+		assert_in_range(rig->out[i].len_b, 54, 614);
+		if (rig->out[i].dir == WK_C2S)
+			assert_int_equal(rig->out[i].seg.flags,
+					 ++c2s < 3 ? PAIR_ACK : PAIR_ACK | PAIR_PSH);
+	}
+	expect_call(rig, 3, RIG_PATH_NAME);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +477,7 @@ int main(void)
 		cmocka_unit_test(an_on_policy_may_drop_or_pass_what_is_not_http2),
 		cmocka_unit_test(a_call_in_single_bytes_is_denied_all_the_same),
 		cmocka_unit_test(many_denied_and_allowed_calls_share_one_connection),
+		cmocka_unit_test(what_is_built_fits_the_wire),
 		cmocka_unit_test(the_ecn_mark_of_a_recut_segment_is_kept),
 	};
 
