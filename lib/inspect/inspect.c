@@ -306,6 +306,17 @@ static int make_parts(struct wk_inspect *inspect, const struct wk_inspect_conf *
 	return wk_flow_table_create(&table, &inspect->table);
 }
 
+/* Lcores share the secret of a start, but not their references. Hashed in a copy: rte_jhash reads
+ * whole words, beyond the end of a string. */
+static uint32_t hash_name(const struct wk_inspect_conf *conf)
+{
+	char name[32] = "";
+	size_t len_b = strnlen(conf->name, sizeof(name) - 1);
+
+	memcpy(name, conf->name, len_b);
+	return rte_jhash(name, (uint32_t)len_b, (uint32_t)(conf->secret >> 32));
+}
+
 int wk_inspect_create(const struct wk_inspect_conf *conf, struct wk_inspect **inspect)
 {
 	struct wk_inspect *made;
@@ -325,8 +336,7 @@ int wk_inspect_create(const struct wk_inspect_conf *conf, struct wk_inspect **in
 	made->mtu_b = conf->mtu_b;
 	made->tcp_limits = conf->tcp;
 	made->h2_limits = conf->h2;
-	/* Lcores share the secret of a start, but not their references. */
-	name_hash = rte_jhash(conf->name, (uint32_t)strlen(conf->name), (uint32_t)(conf->secret >> 32));
+	name_hash = hash_name(conf);
 	made->ref_tag = (uint16_t)name_hash;
 	made->ident = (uint16_t)(name_hash >> 16);
 	rc = make_parts(made, conf);
