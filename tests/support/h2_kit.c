@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_B	   (8u * 1024 * 1024)
+#define ARENA_B	   (2u * 1024 * 1024)
 #define PREFACE	   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define PREFACE_B  24u
 #define STATIC_MAX 61u

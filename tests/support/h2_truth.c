@@ -2,6 +2,7 @@
 #include "h2_truth.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 struct h2_truth_stream *h2_truth_find(struct h2_truth *truth, uint32_t id)
@@ -79,6 +80,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	};
 	struct h2_truth *truth = user;
 
+	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		get(truth, frame->hd.stream_id)->requests++;
 	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
 	    !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;
@@ -104,6 +107,9 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
 	(void)session;
 	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
 		truth->broken = true;
+	if (frame->hd.type == NGHTTP2_GOAWAY &&
+	    frame->goaway.error_code == NGHTTP2_COMPRESSION_ERROR)
+		truth->hpack_broken = true;
 	if (frame->hd.type == NGHTTP2_RST_STREAM)
 		truth->rst_sent++;
 	return 0;
@@ -138,7 +144,7 @@ void h2_truth_server(struct h2_truth *truth, const nghttp2_settings_entry *setti
 {
 	nghttp2_session_callbacks *cb = callbacks();
 
-	memset(truth, 0, sizeof(*truth));
+	memset(truth, 0, offsetof(struct h2_truth, stream));
 	nghttp2_session_server_new(&truth->session, cb, truth);
 	nghttp2_session_callbacks_del(cb);
 	nghttp2_submit_settings(truth->session, NGHTTP2_FLAG_NONE, settings, n);
@@ -148,7 +154,7 @@ void h2_truth_client(struct h2_truth *truth, const nghttp2_settings_entry *setti
 {
 	nghttp2_session_callbacks *cb = callbacks();
 
-	memset(truth, 0, sizeof(*truth));
+	memset(truth, 0, offsetof(struct h2_truth, stream));
 	nghttp2_session_client_new(&truth->session, cb, truth);
 	nghttp2_session_callbacks_del(cb);
 	nghttp2_submit_settings(truth->session, NGHTTP2_FLAG_NONE, settings, n);
