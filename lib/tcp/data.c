@@ -352,6 +352,13 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		return;
 	}
 	end = in + seg->data_len_b;
+	if (seg->data_len_b == 1 && in + 1 == half->acked_in && !is_fin(seg)) {
+		/* A keepalive with its garbage byte: the receiver is asked without it, since only
+		 * its answer says that it is alive. */
+		emit_ack(c, dir, seg, half->b_out - 1);
+		set_absorb(c->result, WK_ABSORB_OLD);
+		return;
+	}
 	if ((half->fin_in && (end > half->fin_in || (is_fin(seg) && end != half->fin_in))) ||
 	    (in > half->edge_given && !c->flow->passive)) {
 		close_answer(c, wk_dir_flip(dir));

@@ -160,7 +160,7 @@ bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 	}
 	if (!c.fatal && flow->insert_ns != 0 &&
 	    env->now_ns >= flow->insert_ns + env->limits->insert_wait_ns) {
-		if (env->hooks->pending(env->user) > 0)
+		if (!stream(flow, WK_S2C)->fin_out && env->hooks->pending(env->user) > 0)
 			wk_tcp_reset(flow, env, NULL, 0);
 		flow->insert_ns = 0;
 	}

@@ -197,6 +197,8 @@ bool handshake_syn_inside(struct ctx *c, enum wk_dir dir, const struct wk_tcp_se
 		return true;
 	}
 	if (seg->seq == stream(flow, WK_S2C)->isn && seg->ack == stream(flow, WK_C2S)->isn + 1) {
+		if (flow->ts_on && seg->has_ts && wk_seq_lt(stream(flow, dir)->tsval, seg->tsval))
+			stream(flow, dir)->tsval = seg->tsval;
 		forward_syn(c, seg); /* the third ACK was lost behind us */
 		return true;
 	}

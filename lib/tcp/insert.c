@@ -24,10 +24,15 @@ bool insert_try(struct ctx *c)
 
 	if (c->flow->passive || c->flow->state != WK_TCP_ST_ESTABLISHED)
 		return false;
+	if (half->fin_out) {
+		/* Nothing goes behind the server's FIN, and nothing waits for a place any more. */
+		c->flow->insert_ns = 0;
+		return false;
+	}
 	while ((len = c->env->hooks->pending(c->env->user)) > 0) {
 		room = half->edge_out > half->e_out ? half->edge_out - half->e_out : 0;
 		if (!may_insert(c->flow) || room < len) {
-			if (c->flow->insert_ns == 0 && !half->fin_out)
+			if (c->flow->insert_ns == 0)
 				c->flow->insert_ns = c->env->now_ns;
 			c->flow->insert_b = len;
 			return any;
