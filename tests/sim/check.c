@@ -33,6 +33,7 @@ void check_fini(struct check *check)
 static void in_syn(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg)
 {
 	struct check_half *half = &check->half[dir];
+	bool again = half->open;
 
 	half->open = true;
 	half->isn = seg->seq;
@@ -40,7 +41,8 @@ static void in_syn(struct check *check, enum wk_dir dir, const struct wk_tcp_seg
 	half->shift = seg->wscale;
 	half->has_ts = seg->has_ts;
 	half->mss = seg->has_mss ? seg->mss : 536;
-	half->ts_in = half->ts_out = seg->tsval;
+	if (!again || dir == WK_S2C)
+		half->ts_in = half->ts_out = seg->tsval;
 	if (check->half[wk_dir_flip(dir)].edge_max < 1u + seg->wnd)
 		check->half[wk_dir_flip(dir)].edge_max = 1u + seg->wnd;
 	if (dir == WK_S2C) {
