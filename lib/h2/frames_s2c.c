@@ -11,14 +11,11 @@
 #define GOAWAY_LAST_B       4u
 #define GOAWAY_ANNOUNCEMENT H2_ID_MASK
 
-/* While something waits to be inserted, every boundary is shown, and the state is that of the
- * boundary: what follows may change how a reply has to be written. */
+/* While something waits to be inserted, a feed ends at every boundary, so that it is shown and the
+ * state is that of the boundary: what follows may change how a reply has to be written. */
 static enum h2_step frame_end(struct h2_cut *cut)
 {
-	if (!h2_wants_insertion(cut->conn, cut->env))
-		return H2_NEXT;
-	cut->ops->ops[cut->ops->n - 1].boundary = true;
-	return H2_STOP;
+	return h2_wants_insertion(cut->conn, cut->env) ? H2_STOP : H2_NEXT;
 }
 
 static enum h2_step pass(struct h2_cut *cut)

@@ -329,8 +329,6 @@ static void a_lowered_table_is_acknowledged_by_the_reply(void **state)
 
 static void run_update_by_server(struct h2_kit *kit, const void *arg)
 {
-	struct h2_bytes s2c = { 0 };
-
 	(void)arg;
 	h2_kit_start(kit);
 	SEND(kit, WK_C2S, 1, EH | ES, 1, ALLOWED);
@@ -339,19 +337,40 @@ static void run_update_by_server(struct h2_kit *kit, const void *arg)
 	SEND(kit, WK_S2C, 1, EH | ES, 1, "\x20\x88");
 	SEND(kit, WK_C2S, 1, EH | ES, 3, DENIED);
 	assert_block_begins(kit, 4, "\x08", 1);
-	/* A reply that waits is written for the place where it stands: ACK and the server's block
-	 * arrive together, and the reply goes in before either. */
-	SEND(kit, WK_C2S, 1, EH | ES, 5, ALLOWED);
+}
+
+/* A reply that waits is written for the place where it stands: what arrives together with the rest
+ * of the frame at hand comes behind it. */
+static void run_update_in_place(struct h2_kit *kit, const void *arg)
+{
+	struct h2_bytes s2c = { 0 };
+	const bool *with_block = arg;
+
+	h2_kit_start(kit);
+	SEND(kit, WK_C2S, 1, EH | ES, 1, ALLOWED);
 	SEND(kit, WK_C2S, 4, 0, 0, "\0\1\0\0\x10\0\0\1\0\0\0\0");
 	h2_put(&s2c, 6, 0, 0, "12345678", 8);
 	h2_kit_send(kit, WK_S2C, s2c.p, 10);
-	SEND(kit, WK_C2S, 1, EH | ES, 7, DENIED);
+	SEND(kit, WK_C2S, 1, EH | ES, 3, DENIED);
 	h2_put(&s2c, 4, 1, 0, "", 0);
-	h2_put(&s2c, 1, EH | ES, 5, "\x20\x88", 2);
+	if (*with_block)
+		h2_put(&s2c, 1, EH | ES, 1, "\x20\x88", 2);
 	h2_kit_send(kit, WK_S2C, s2c.p + 10, s2c.n - 10);
-	assert_frames(kit, WK_S2C, 5, "I0 H7e S0 H5e");
-	assert_block_begins(kit, 6, "\x08", 1);
+	assert_frames(kit, WK_S2C, 2, *with_block ? "I0 H3e S0 H1e" : "I0 H3e S0");
+	assert_block_begins(kit, 3, "\x08", 1);
+	SEND(kit, WK_C2S, 1, EH | ES, 5, DENIED);
+	assert_block_begins(kit, *with_block ? 6 : 5, *with_block ? "\x08" : "\x20\x08",
+			    *with_block ? 1 : 2);
 	h2_bytes_free(&s2c);
+}
+
+static void a_reply_is_written_for_its_place(void **state)
+{
+	static const bool yes = true, no = false;
+
+	(void)state;
+	h2_case_run(run_update_in_place, &yes);
+	h2_case_run(run_update_in_place, &no);
 }
 
 static void the_servers_own_block_carries_the_update_itself(void **state)
@@ -460,6 +479,7 @@ int main(void)
 		cmocka_unit_test(calls_above_a_goaway_get_no_reply),
 		cmocka_unit_test(a_lowered_table_is_acknowledged_by_the_reply),
 		cmocka_unit_test(the_servers_own_block_carries_the_update_itself),
+		cmocka_unit_test(a_reply_is_written_for_its_place),
 		cmocka_unit_test(deleted_data_is_given_back_in_steps_of_16_kib),
 		cmocka_unit_test(a_denied_upload_leaves_the_connection_usable),
 	};
