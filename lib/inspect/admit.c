@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admit.c - packets that have no flow: a client's SYN may begin one, everything else is a stray; and
- * flows that end without lib/tcp.
+/* admit.c - packets that have no flow: a client's SYN may begin one, everything else is a stray;
+ * and flows that end without lib/tcp.
  *
  * Only mode enforce judges here. In audit and off every packet goes on, followed or not. */
 #include <string.h>
@@ -55,12 +55,12 @@ bool wk_insp_admit(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
 
 	if (!source_may(inspect, syn, key, &source, reason))
 		return false;
-	fresh = *flow ? reuse(inspect, *flow) :
-			(struct wk_insp_flow *)wk_flow_add(inspect->table, key);
+	fresh = *flow ? reuse(inspect, *flow)
+		      : (struct wk_insp_flow *)wk_flow_add(inspect->table, key);
 	if (!fresh) {
 		*reason = refuse(inspect, syn, key,
-				 inspect->mode == WK_MODE_ENFORCE ? inspect->on.table_full :
-								    WK_ON_PASS,
+				 inspect->mode == WK_MODE_ENFORCE ? inspect->on.table_full
+								  : WK_ON_PASS,
 				 WK_DROP_TABLE_FULL);
 		return false;
 	}

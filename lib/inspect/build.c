@@ -12,8 +12,8 @@
 
 #include "inspect_impl.h"
 
-#define ECN_MASK	    0x03u
-#define TTL_OWN		    64u
+#define ECN_MASK            0x03u
+#define TTL_OWN             64u
 #define STRAY_RSTS_PER_S    1000u
 #define TOS_OF_V6(vtc_flow) ((uint8_t)((vtc_flow) >> 20))
 
@@ -35,8 +35,8 @@ static bool is_v4(const struct wk_insp_tmpl *tmpl)
 
 void wk_insp_tmpl_learn(struct wk_insp_tmpl *tmpl, const struct wk_pkt *pkt)
 {
-	uint32_t l3_b = pkt->ip_version == 4 ? sizeof(struct rte_ipv4_hdr) :
-						sizeof(struct rte_ipv6_hdr);
+	uint32_t l3_b = pkt->ip_version == 4 ? sizeof(struct rte_ipv4_hdr)
+					     : sizeof(struct rte_ipv6_hdr);
 	uint32_t len_b = pkt->l3_off + l3_b;
 
 	if (len_b > WK_INSP_TMPL_MAX_B)
@@ -76,7 +76,8 @@ static void turn_around(struct wk_insp_tmpl *tmpl)
 }
 
 /* The ECN field of the packet at hand, where what is built carries its payload on: a CE mark must
- * not get lost. Everything else that is built is not ECN-capable (RFC 3168 section 6.1.4, 6.1.5). */
+ * not get lost. Everything else that is built is not ECN-capable (RFC 3168 section 6.1.4, 6.1.5).
+ */
 static uint8_t ecn_at_hand(const struct wk_inspect *inspect, const struct wk_tcp_out *out)
 {
 	const struct wk_pkt *pkt = inspect->pkt;
@@ -163,8 +164,8 @@ static void put_tcp(uint8_t *l4, const uint8_t *l3, bool v4, const struct wk_tcp
 	} else {
 		const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)l3;
 
-		tcp->cksum = wk_pkt_tcp_csum(6, ip->src_addr, ip->dst_addr, l4,
-					     hdr_b + frame->len_b);
+		tcp->cksum =
+			wk_pkt_tcp_csum(6, ip->src_addr, ip->dst_addr, l4, hdr_b + frame->len_b);
 	}
 }
 
@@ -229,9 +230,9 @@ static void send_all(struct wk_inspect *inspect, const struct wk_tcp_out *out, s
 		frame->len_b = RTE_MIN(left_b, room_b);
 		frame->flags = out->flags;
 		if (left_b > room_b)
-			frame->flags &= (uint8_t)~(WK_TCP_FIN | WK_TCP_PSH);
+			frame->flags &= (uint8_t) ~(WK_TCP_FIN | WK_TCP_PSH);
 		if (frame->from_b > 0)
-			frame->flags &= (uint8_t)~(WK_TCP_SYN | WK_TCP_CWR);
+			frame->flags &= (uint8_t) ~(WK_TCP_SYN | WK_TCP_CWR);
 		send_frame(inspect, out, frame);
 		frame->from_b += frame->len_b;
 	} while (frame->from_b < out->data_len_b);

@@ -137,13 +137,11 @@ static void deny(struct wk_inspect *inspect, const struct wk_h2_request *request
 		if (decision->verdict == WK_H2_RESET)
 			flow->why = WK_DROP_PROTOCOL;
 	}
-	wk_insp_copy_name(event.rule,
-			  wk_policy_rule_name(inspect->policy, inspect->service, rule));
+	wk_insp_copy_name(event.rule, wk_policy_rule_name(inspect->policy, inspect->service, rule));
 	tell(inspect, &event, request->stream_id, &request->path, reason);
 }
 
-static void decide(void *user, const struct wk_h2_request *request,
-		   struct wk_h2_decision *decision)
+static void decide(void *user, const struct wk_h2_request *request, struct wk_h2_decision *decision)
 {
 	struct wk_inspect *inspect = user;
 	uint32_t rule = WK_POLICY_RULE_NONE;

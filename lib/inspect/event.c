@@ -48,8 +48,7 @@ void wk_insp_event_conn(struct wk_inspect *inspect, struct wk_insp_flow *flow,
 
 	if (flow && flow->told)
 		return;
-	if (!flow && !wk_insp_take(&inspect->events, STRAY_EVENTS_PER_S,
-				   inspect->tcp_env.now_ns)) {
+	if (!flow && !wk_insp_take(&inspect->events, STRAY_EVENTS_PER_S, inspect->tcp_env.now_ns)) {
 		wk_count(inspect->stats, WK_CNT_EVENTS_LOST, 1);
 		return;
 	}

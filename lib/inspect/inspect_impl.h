@@ -15,7 +15,7 @@
 
 /* The headers that frames of one direction carry, as last seen. 64 bytes. */
 struct wk_insp_tmpl {
-	uint8_t len_b;	/* 0: none seen yet */
+	uint8_t len_b;  /* 0: none seen yet */
 	uint8_t l3_off; /* where the IP header begins */
 	uint8_t bytes[WK_INSP_TMPL_MAX_B];
 };
@@ -59,7 +59,7 @@ struct wk_insp_bucket {
 struct wk_inspect {
 	/* The call at hand. */
 	struct wk_insp_flow *flow;
-	struct wk_pkt *pkt;		     /* NULL in a timer */
+	struct wk_pkt *pkt;                  /* NULL in a timer */
 	const struct wk_policy_service *svc; /* NULL: no such service */
 	uint32_t service;
 	enum wk_policy_mode mode;

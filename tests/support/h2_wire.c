@@ -26,9 +26,15 @@ uint32_t h2w_frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t stream, co
 		   uint32_t len_b)
 {
 	const uint8_t head[H2W_HEAD_B] = {
-		(uint8_t)(len_b >> 16),	 (uint8_t)(len_b >> 8),	 (uint8_t)len_b,
-		type,			 flags,			 (uint8_t)(stream >> 24),
-		(uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream,
+		(uint8_t)(len_b >> 16),
+		(uint8_t)(len_b >> 8),
+		(uint8_t)len_b,
+		type,
+		flags,
+		(uint8_t)(stream >> 24),
+		(uint8_t)(stream >> 16),
+		(uint8_t)(stream >> 8),
+		(uint8_t)stream,
 	};
 
 	memcpy(to, head, sizeof(head));
@@ -42,8 +48,8 @@ uint32_t h2w_preface(uint8_t *to)
 	static const uint8_t settings[] = { 0, 2, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0 };
 
 	memcpy(to, preface, PREFACE_B);
-	return (uint32_t)PREFACE_B + h2w_frame(to + PREFACE_B, H2W_SETTINGS, 0, 0, settings,
-					       sizeof(settings));
+	return (uint32_t)PREFACE_B +
+	       h2w_frame(to + PREFACE_B, H2W_SETTINGS, 0, 0, settings, sizeof(settings));
 }
 
 static nghttp2_nv nv(const char *name, const char *value)
@@ -84,8 +90,7 @@ uint32_t h2w_request(struct h2w_end *end, uint8_t *to, uint32_t stream, const ch
 		nva[n++] = nv("content-type", content_type);
 	nva[n++] = nv("te", "trailers");
 	nva[n++] = nv("user-agent", "wicket-test/1");
-	len_b = headers(end, to, stream, (uint8_t)(body_b > 0 ? 0 : H2W_END_STREAM),
-			nva, n);
+	len_b = headers(end, to, stream, (uint8_t)(body_b > 0 ? 0 : H2W_END_STREAM), nva, n);
 	if (body_b == 0)
 		return len_b;
 	body = calloc(1, body_b);

@@ -33,10 +33,16 @@ int rig_eal_start(void **state)
 {
 	char prefix[64];
 	char name[] = "inspect_test";
-	char *argv[] = { name,		      (char[]){ "--no-huge" },	    (char[]){ "-m" },
-			 (char[]){ "64" },    (char[]){ "--no-pci" },	    (char[]){ "--no-telemetry" },
-			 (char[]){ "-l" },    (char[]){ "0" },
-			 (char[]){ "--log-level=error" },		    prefix };
+	char *argv[] = { name,
+			 (char[]){ "--no-huge" },
+			 (char[]){ "-m" },
+			 (char[]){ "64" },
+			 (char[]){ "--no-pci" },
+			 (char[]){ "--no-telemetry" },
+			 (char[]){ "-l" },
+			 (char[]){ "0" },
+			 (char[]){ "--log-level=error" },
+			 prefix };
 
 	(void)state;
 	snprintf(prefix, sizeof(prefix), "--file-prefix=inspect-test-%d", (int)getpid());

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inspect_rig.h - an inspector with a client and a server on its two sides, for tests.
  *
- * Every frame goes through wk_inspect_packet as the worker would do it. What comes out, forwarded or
- * built, arrives at the receiver at once, is checked there, and is kept for the test to look at.
+ * Every frame goes through wk_inspect_packet as the worker would do it. What comes out, forwarded
+ * or built, arrives at the receiver at once, is checked there, and is kept for the test to look at.
  * After every frame the packet account must be even. Needs EAL (rig_eal_*). */
 #pragma once
 
@@ -13,13 +13,13 @@
 #define RIG_OUT_MAX    128u
 #define RIG_EVENTS_MAX 64u
 
-#define RIG_PATH_NAME	"/cloudcity.DoorManager/GetName"
-#define RIG_PATH_PLACE	"/cloudcity.DoorManager/GetLocation"
+#define RIG_PATH_NAME   "/cloudcity.DoorManager/GetName"
+#define RIG_PATH_PLACE  "/cloudcity.DoorManager/GetLocation"
 #define RIG_PATH_SECRET "/cloudcity.DoorManager/SetAccessCode"
-#define RIG_GRPC	"application/grpc"
+#define RIG_GRPC        "application/grpc"
 
 /* Hosts below 128 are listed by the rule, the others are not. */
-#define RIG_HOST_LISTED	  7u
+#define RIG_HOST_LISTED   7u
 #define RIG_HOST_UNLISTED 200u
 
 struct rig_conf {
@@ -59,8 +59,8 @@ struct rig {
 	struct rig_out out[RIG_OUT_MAX];
 	uint32_t n_events;
 	struct wk_event events[RIG_EVENTS_MAX];
-	bool events_full; /* the event hook refuses */
-	bool events_off;  /* nobody looks at them */
+	bool events_full;     /* the event hook refuses */
+	bool events_off;      /* nobody looks at them */
 	uint32_t lose_in_256; /* of the frames that come out, how many get lost */
 	uint32_t random;
 };

@@ -3,13 +3,13 @@
 
 #include "wire_pair.h"
 
-#define ETH_B	14u
-#define TCP_B	20u
-#define TS_B	12u
-#define PROTO_TCP 6u
+#define ETH_B      14u
+#define TCP_B      20u
+#define TS_B       12u
+#define PROTO_TCP  6u
 #define ISN_CLIENT 0xfffff000u /* numbers wrap soon */
 #define ISN_SERVER 0x10000000u
-#define SYN_WND	   64240u /* never scaled */
+#define SYN_WND    64240u /* never scaled */
 
 static const uint8_t macs[WK_DIRS][6] = {
 	{ 0x02, 0, 0, 0, 0, 0x0c },

@@ -2,8 +2,8 @@
 /* wire_pair.h - a client and a server on the two ends of a wire, for tests.
  *
  * Makes Ethernet frames of one TCP connection as a plain stack would, and takes apart what arrives
- * at the other end, with checksum code of its own, so that a mistake in the code under test does not
- * repeat itself here. No timers: the test says what is sent when. */
+ * at the other end, with checksum code of its own, so that a mistake in the code under test does
+ * not repeat itself here. No timers: the test says what is sent when. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@
 
 struct pair_conf {
 	uint8_t ip_version; /* 4 or 6 */
-	uint8_t n_tags;	    /* 0, 1 (0x8100) or 2 (0x88a8, 0x8100) */
+	uint8_t n_tags;     /* 0, 1 (0x8100) or 2 (0x88a8, 0x8100) */
 	uint16_t vlan[2];
 	uint8_t client_host; /* last byte of the client's address */
 	uint16_t client_port;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole conversations over a bad network: segments of any size, lost, repeated on other boundaries
- * and out of order. Whatever happens, the server sees exactly the allowed calls, and the client gets
- * an answer to each. A failure prints its seed; INSPECT_CHAOS_SEED runs one seed alone. */
+ * and out of order. Whatever happens, the server sees exactly the allowed calls, and the client
+ * gets an answer to each. A failure prints its seed; INSPECT_CHAOS_SEED runs one seed alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +13,10 @@
 
 #include "inspect_rig.h"
 
-#define SEEDS	   1000u
-#define CALLS	   40u
+#define SEEDS      1000u
+#define CALLS      40u
 #define STEPS_MAX  60000u
-#define MS	   1000000ull
+#define MS         1000000ull
 #define SEGMENT_B  700u
 #define WINDOW_B   30000u
 #define BODY_MAX_B 2400u
@@ -53,8 +53,8 @@ static void write_calls(struct chaos *chaos)
 		chaos->denied[i] = which == 2;
 		if (which == 2)
 			chaos->body_b += body_b;
-		talk->len_b += h2w_request(&chaos->rig->client, talk->bytes + talk->len_b, 2 * i + 1,
-					   "POST", paths[which], RIG_GRPC, body_b);
+		talk->len_b += h2w_request(&chaos->rig->client, talk->bytes + talk->len_b,
+					   2 * i + 1, "POST", paths[which], RIG_GRPC, body_b);
 	}
 }
 
@@ -77,8 +77,8 @@ static void serve(struct chaos *chaos)
 		} else if (frame.type == H2W_DATA) {
 			assert_false(chaos->denied[frame.stream / 2]);
 			assert_true(frame.flags & H2W_END_STREAM);
-			talk->len_b += h2w_response(&chaos->rig->server,
-						    talk->bytes + talk->len_b, frame.stream);
+			talk->len_b += h2w_response(&chaos->rig->server, talk->bytes + talk->len_b,
+						    frame.stream);
 			chaos->answered++;
 		}
 	}
@@ -189,7 +189,8 @@ static void converse(uint32_t seed)
 	rig_connect(rig);
 	rig->lose_in_256 = rig_random(rig, 64);
 	write_calls(chaos);
-	chaos->talk[WK_S2C].len_b = h2w_frame(chaos->talk[WK_S2C].bytes, H2W_SETTINGS, 0, 0, NULL, 0);
+	chaos->talk[WK_S2C].len_b =
+		h2w_frame(chaos->talk[WK_S2C].bytes, H2W_SETTINGS, 0, 0, NULL, 0);
 	while (chaos->n_ended < CALLS && steps++ < STEPS_MAX)
 		step(chaos);
 	if (chaos->n_ended < CALLS)

@@ -271,6 +271,7 @@ static void the_grpc_reply_has_status_200(void **state)
 static void the_reset_reply_ends_the_connection_on_both_sides(void **state)
 {
 	struct rig_conf conf = rig_conf_default;
+	struct wk_inspect_usage usage;
 	struct rig *rig;
 
 	(void)state;
@@ -285,6 +286,10 @@ static void the_reset_reply_ends_the_connection_on_both_sides(void **state)
 	assert_int_equal(rig->n_events, 2);
 	assert_int_equal(rig->events[0].kind, WK_EVENT_CALL);
 	assert_int_equal(rig->events[1].kind, WK_EVENT_CONN);
+	/* The tombstone holds nothing. */
+	assert_int_equal(rig_flows(rig), 1);
+	wk_inspect_usage(rig->inspect, &usage);
+	assert_int_equal(usage.mem.used_b, rig->mem_used_b);
 	expect_no_call(rig);
 	rig_free(rig);
 }
