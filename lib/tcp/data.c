@@ -86,7 +86,9 @@ static void pure_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *se
 		set_absorb(c->result, WK_ABSORB_ACK);
 		return;
 	}
-	if (half_plain(half) && ack_as_is(c, dir, news)) {
+	/* Beyond what has gone on, the number would still count if those bytes were deleted: the
+	 * receiver takes no window from a lower one afterwards (RFC 9293 3.10.7.4, SND.WL1). */
+	if (half_plain(half) && in <= half->nxt_out && ack_as_is(c, dir, news)) {
 		forward(c, dir, seg, 0, true);
 		return;
 	}
