@@ -228,7 +228,7 @@ static void answer_stray(struct box *box, struct sim_pkt *pkt, const struct wk_t
 {
 	struct wk_tcp_out out;
 
-	if (wk_tcp_refuse(seg, wk_dir_flip(pkt->dir), &out))
+	if (wk_tcp_refuse(seg, pkt->dir, &out))
 		box->send(box->user, pkt_build_out(&out));
 	free(pkt);
 }
@@ -237,7 +237,8 @@ static void answer_stray(struct box *box, struct sim_pkt *pkt, const struct wk_t
 static bool find_flow(struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg)
 {
 	struct wk_tcp_env env = env_now(box);
-	bool syn = dir == WK_C2S && (seg->flags & (WK_TCP_SYN | WK_TCP_ACK | WK_TCP_RST)) == WK_TCP_SYN;
+	uint8_t hand = WK_TCP_SYN | WK_TCP_ACK | WK_TCP_RST | WK_TCP_FIN;
+	bool syn = dir == WK_C2S && (seg->flags & hand) == WK_TCP_SYN;
 
 	if (box->has_flow && syn && wk_tcp_state(&box->flow) == WK_TCP_ST_CLOSED) {
 		wk_tcp_fini(&box->flow, &env);
