@@ -51,14 +51,14 @@ struct wk_acl_in {
 enum wk_acl_action {
 	WK_ACL_PASS = 0,
 	WK_ACL_DROP = 1,
-	WK_ACL_GUARD = 2, /* TCP to or from a guarded address and port */
-	WK_ACL_FRAG = 3,  /* a fragment to or from a guarded address */
+	WK_ACL_GUARD = 2,  /* TCP to or from a guarded address and port */
+	WK_ACL_FRAG = 3,   /* a fragment to or from a guarded address */
 	WK_ACL_TUNNEL = 4, /* a tunnel packet to or from a guarded address */
 };
 
 struct wk_acl_verdict {
-	uint8_t action;	  /* enum wk_acl_action */
-	uint8_t reason;	  /* enum wk_reason: DROP_ACL, DROP_DEFAULT, DROP_MALFORMED for a drop */
+	uint8_t action;   /* enum wk_acl_action */
+	uint8_t reason;   /* enum wk_reason: DROP_ACL, DROP_DEFAULT, DROP_MALFORMED for a drop */
 	bool guarded_dst; /* the destination is guarded: a packet of a client */
 	bool guarded_src; /* the source is: a packet of a server */
 	uint32_t service_dst; /* service numbers, valid where the flag is set */
@@ -74,7 +74,7 @@ int wk_acl_create(const struct wk_acl_in *in, struct wk_acl **acl);
 void wk_acl_free(struct wk_acl *acl);
 
 /* Classifies n <= WK_ACL_BURST_MAX parsed packets. Frames that are not IP pass, unless default is
- * drop: ARP and ND pass always, other ethertypes then drop with DROP_DEFAULT. */
+ * drop: ARP and neighbour discovery pass always, other ethertypes then drop with DROP_DEFAULT. */
 void wk_acl_classify_burst(const struct wk_acl *acl, const struct wk_pkt *pkts, uint16_t n,
 			   struct wk_acl_verdict *verdicts);
 

@@ -21,8 +21,8 @@ struct wk_flow_key {
 	uint16_t vlan[2]; /* outer, inner; WK_PKT_VLAN_NONE */
 	uint16_t wire;
 	uint8_t ip_version; /* 4 or 6 */
-	uint8_t zero;	    /* padding, kept 0: the key is hashed as bytes */
-	uint32_t zero4;	    /* 48 bytes: a length that rte_hash compares in whole registers */
+	uint8_t zero;       /* padding, kept 0: the key is hashed as bytes */
+	uint32_t zero4;     /* 48 bytes: a length that rte_hash compares in whole registers */
 } __attribute__((aligned(4)));
 
 /* Fills the key of a TCP packet that came in on the client's (WK_C2S) or server's (WK_S2C) side. */

@@ -15,22 +15,22 @@
 #include "wk_reasons.h"
 
 #define WK_PKT_VLAN_NONE 0xffffu
-#define WK_PKT_TAGS_MAX	 2u
+#define WK_PKT_TAGS_MAX  2u
 
 #define WK_PKT_F_MALFORMED  0x0001u /* lengths do not fit: of the IP header if ip_version is 0 */
-#define WK_PKT_F_FRAG	    0x0002u /* an IP fragment (atomic fragments of IPv6 are not) */
+#define WK_PKT_F_FRAG       0x0002u /* an IP fragment (atomic fragments of IPv6 are not) */
 #define WK_PKT_F_FRAG_FIRST 0x0004u /* and its first */
 #define WK_PKT_F_IP_OPTS    0x0008u /* IPv4 header with options */
 #define WK_PKT_F_IP_ROUTE   0x0010u /* LSRR, SSRR or RR among them, or unparsable options */
-#define WK_PKT_F_V6_EXT	    0x0020u /* IPv6 extension headers present */
-#define WK_PKT_F_TUNNEL	    0x0040u /* IPIP, 6in4, GRE, or UDP to a VXLAN, GENEVE, GTP-U port */
-#define WK_PKT_F_TCP	    0x0080u /* a whole TCP header stands at l4_off */
+#define WK_PKT_F_V6_EXT     0x0020u /* IPv6 extension headers present */
+#define WK_PKT_F_TUNNEL     0x0040u /* IPIP, 6in4, GRE, or UDP to a VXLAN, GENEVE, GTP-U port */
+#define WK_PKT_F_TCP        0x0080u /* a whole TCP header stands at l4_off */
 #define WK_PKT_F_L4_PORTS   0x0100u /* sport and dport are valid */
 #define WK_PKT_F_DEEP_TAGS  0x0200u /* a third VLAN tag: not parsed further */
 
 enum wk_pkt_csum {
 	WK_PKT_CSUM_UNKNOWN = 0, /* must be computed */
-	WK_PKT_CSUM_GOOD = 1,	 /* the port says so */
+	WK_PKT_CSUM_GOOD = 1,    /* the port says so */
 	WK_PKT_CSUM_BAD = 2,
 	WK_PKT_CSUM_NONE = 3, /* pseudo-header only (virtual ports): to be completed */
 };
@@ -39,19 +39,19 @@ struct wk_pkt {
 	struct rte_mbuf *m; /* NULL when parsed from plain bytes */
 	const uint8_t *frame;
 	uint32_t frame_len_b;
-	uint16_t flags; /* WK_PKT_F_* */
+	uint16_t flags;     /* WK_PKT_F_* */
 	uint8_t ip_version; /* 4, 6, or 0: not IP */
-	uint8_t proto;	    /* of the last header reached */
+	uint8_t proto;      /* of the last header reached */
 	uint8_t ttl;
 	uint8_t n_tags;
 	uint16_t vlan[WK_PKT_TAGS_MAX]; /* VLAN id, outer first; WK_PKT_VLAN_NONE */
-	uint16_t ethertype;		/* behind the tags, host order */
-	uint16_t l3_off;		/* = Ethernet header + tags */
+	uint16_t ethertype;             /* behind the tags, host order */
+	uint16_t l3_off;                /* = Ethernet header + tags */
 	uint16_t l4_off;
 	uint16_t data_off;   /* of the TCP or UDP payload */
 	uint16_t data_len_b; /* by the IP length: trailer bytes of the frame do not count */
 	uint16_t l3_len_b;   /* whole IP datagram: header + payload */
-	uint16_t sport;	     /* host order */
+	uint16_t sport;      /* host order */
 	uint16_t dport;
 	enum wk_pkt_csum ip_csum;
 	enum wk_pkt_csum l4_csum;

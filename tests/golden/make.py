@@ -16,9 +16,11 @@ from pathlib import Path
 
 from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame, SettingsFrame
 from hyperframe.frame import WindowUpdateFrame
-from scapy.layers.inet import IP, TCP, UDP, ICMP
+from hpack.huffman import HuffmanEncoder
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, IPv6
-from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
+from scapy.layers.l2 import ARP, GRE, Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 from scapy.utils import RawPcapWriter
 
@@ -82,6 +84,15 @@ def request(path, method=b"\x83"):
         + literal(31, "application/grpc")
         + literal("te", "trailers")
     )
+
+
+def shortest(text):
+    """A string literal, Huffman-coded where that is shorter (RFC 7541 section 5.2)."""
+    plain = text.encode()
+    coded = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(plain)
+    if len(coded) < len(plain):
+        return bytes([0x80 | len(coded)]) + coded
+    return bytes([len(plain)]) + plain
 
 
 def headers(stream, block, end=False):
@@ -148,7 +159,7 @@ class Link:
             fields = {"id": 0, "flags": "DF", "ttl": 64, **ip}
             packet = packet / IP(src=source, dst=target, **fields)
         else:
-            packet = packet / IPv6(src=source, dst=target, hlim=64, **ip)
+            packet = packet / IPv6(src=source, dst=target, **{"hlim": 64, **ip})
         return bytes(packet / payload)
 
 
@@ -218,7 +229,6 @@ class Talk:
         self.isn = {"c": 0x10000000, "s": 0xFFFFFF00}
         self.sent = {"c": 0, "s": 0}
         self.seen = {"c": 0, "s": 0}
-        self.acked = {"c": 0, "s": 0}  # how much of it its receiver has acknowledged, as seen there
         self.ts = {"c": 1000, "s": 500000}
         self.ts_last = {"c": 0, "s": 0}
 
@@ -253,7 +263,6 @@ class Talk:
             frame = self.tcp(side, flags, 0, ack, options=options, window=64240)
             self.case.through(side, frame)
             self.sent[side] = self.seen[side] = 1
-        self.acked = {"c": 1, "s": 1}
         self.send("c")
 
     def both(self, side, flags, payload, delivered):
@@ -265,16 +274,17 @@ class Talk:
         got = self.tcp(side, flags, self.seen[side], self.sent[other], delivered)
         return sent, got
 
-    def send(self, side, payload=b"", flags=None):
+    def send(self, side, payload=b"", flags=None, delivered=None):
         """A packet that goes on; unchanged until something has been deleted or inserted."""
         flags = flags or ("PA" if payload else "A")
+        reason = "fwd_edited" if delivered is None else "absorb_rebuilt"
+        delivered = payload if delivered is None else delivered
         self.tick(side)
-        sent, got = self.both(side, flags, payload, payload)
-        self.case.enter(side, sent, "fwd_guarded" if sent == got else "fwd_edited")
+        sent, got = self.both(side, flags, payload, delivered)
+        self.case.enter(side, sent, "fwd_guarded" if sent == got else reason)
         self.case.leave(flip(side), got)
-        more = len(payload) + ("F" in flags)
-        self.sent[side] += more
-        self.seen[side] += more
+        self.sent[side] += len(payload) + ("F" in flags)
+        self.seen[side] += len(delivered) + ("F" in flags)
 
     def denied(self, payload, reply):
         """The client's segment disappears, and a reply comes back."""
@@ -289,6 +299,23 @@ class Talk:
         """Acknowledges nothing that the server knows of."""
         self.tick("c")
         self.case.enter("c", self.tcp("c", "A", self.sent["c"], self.seen["s"]), "absorb_ack")
+
+    def held(self, payload):
+        """The client's segment ends inside a frame and has PSH, so that its sender may wait: it is
+        kept, and acknowledged in the server's name. What follows brings it along."""
+        self.tick("c")
+        sent, _ = self.both("c", "PA", payload, b"")
+        self.case.enter("c", sent, "absorb_held")
+        self.sent["c"] += len(payload)
+        self.own(len(payload))
+        self.case.time_us += 10 * TICK_US
+
+    def own(self, owned, back=0):
+        """An ACK for what the client has sent but its last `back` bytes. `owned` bytes of that the
+        server has not acknowledged: the right edge of its window stays where it was."""
+        window = ((WINDOW["s"] << SCALE) - owned) >> SCALE
+        acked = self.sent["c"] - back
+        self.case.leave("c", self.tcp("s", "A", self.seen["s"], acked, window=window))
 
     def greet(self):
         self.send("c", GREETING)
@@ -460,6 +487,171 @@ def malformed():
     return case
 
 
+def table_shift():
+    """A denied block that changes the table: from there on the client's indices mean nothing to
+    the server, and blocks are encoded anew (first a table of size 0, then literals only)."""
+    case = Case("table_shift")
+    talk = Talk(case)
+    talk.open()
+    talk.greet()
+    fields = ((4, SERVICE + "GetName"), (1, "door:50051"), (31, "application/grpc"))
+    first = b"\x83\x86"
+    for index, value in fields:
+        first += bytes([0x40 | index, len(value)]) + value.encode()
+    first += b"\x40\x02te\x08trailers"
+    body = data(1, b"\x08\x01", end=True)[9:]
+
+    def request_of(stream, block):
+        return headers(stream, block) + DataFrame(stream, body, flags=["END_STREAM"]).serialize()
+
+    def answered(stream):
+        talk.send("s", answer(stream, b"\x0a\x04Door"))
+        talk.send("c")
+        case.count(allowed=1)
+
+    talk.send("c", request_of(1, first))
+    answered(1)
+    # The denied path goes in first: then 63 te, 64 content-type, 65 authority, 66 the first path.
+    path = (SERVICE + "SetAccessCode").encode()
+    talk.denied(request_of(3, b"\x83\x86\x44" + bytes([len(path)]) + path + b"\xc1\xc0\xbf"),
+                denial(3, 0))
+    talk.ack_of_reply()
+    case.count(denied_method=1)
+    literals = b"\x83\x86"
+    for index, value in fields:
+        literals += (bytes([index]) if index < 15 else bytes([15, index - 15])) + shortest(value)
+    literals += b"\x00" + shortest("te") + shortest("trailers")
+    for stream, update in ((5, b"\x20"), (7, b"")):
+        talk.send("c", request_of(stream, b"\x83\x86\xc2\xc1\xc0\xbf"),
+                  delivered=request_of(stream, update + literals))
+        answered(stream)
+    talk.close()
+    return case
+
+
+def second_version():
+    """What has been judged is what is sent again, whatever the client now says it was."""
+    case = Case("second_version")
+    talk = Talk(case)
+    talk.open()
+    talk.greet()
+    first = call(1, "GetLocation")
+    second = call(1, "SetSecretss")
+    assert len(first) == len(second)
+    talk.tick("c")
+    sent, _ = talk.both("c", "PA", first, first)
+    case.through("c", sent)
+    talk.tick("c")
+    sent, _ = talk.both("c", "PA", second, second)
+    _, got = talk.both("c", "PA", first, first)
+    case.enter("c", sent, "absorb_rebuilt")
+    case.leave("s", got)
+    talk.sent["c"] += len(first)
+    talk.seen["c"] += len(first)
+    talk.send("s", answer(1, b"\x0a\x04Door"))
+    talk.send("c")
+    case.count(allowed=1)
+    talk.close()
+    return case
+
+
+def cut_header():
+    """A call cut inside a frame header: no byte of it goes on before it has been judged."""
+    case = Case("cut_header")
+    talk = Talk(case)
+    talk.open()
+    talk.greet()
+    whole = call(1, "GetName")
+    talk.held(whole[:5])
+    talk.tick("c")
+    sent, _ = talk.both("c", "PA", whole[5:], b"")
+    _, got = talk.both("c", "PA", b"", whole)
+    case.enter("c", sent, "absorb_rebuilt")
+    case.leave("s", got)
+    talk.sent["c"] += len(whole) - 5
+    talk.seen["c"] += len(whole)
+    # All of it but the message, which its sender alone can send again.
+    message = 7
+    talk.own(len(whole) - message, back=message)
+    talk.send("s", answer(1, b"\x0a\x04Door"))
+    talk.send("c")
+    case.count(allowed=1)
+    bad = call(3, "SetAccessCode")
+    talk.held(bad[:60])
+    talk.denied(bad[60:], denial(3, 0))
+    talk.ack_of_reply()
+    case.count(denied_method=1)
+    talk.close()
+    return case
+
+
+def passive(name, mode, reason):
+    """Nothing is changed in a mode that only looks, whatever it would have said."""
+    case = Case(name, conf=CONF.replace("port = 50051;", f'port = 50051; mode = "{mode}";'))
+    talk = Talk(case)
+    talk.open()
+    talk.greet()
+    talk.allowed(1, "GetName", b"\x0a\x04Door")
+    talk.send("c", call(3, "SetAccessCode"))
+    talk.send("s", answer(3, b"\x0a\x02ok"))
+    talk.send("c", call(5, "GetStatus")[:60])
+    talk.close()
+    case.stats.pop("allowed")
+    case.count(**reason)
+    return case
+
+
+def unlisted_source():
+    """A source that no rule lists: its SYN goes nowhere."""
+    case = Case("unlisted_source", conf=CONF.replace("10.11.0.0/16", "10.99.0.0/16"))
+    talk = Talk(case)
+    talk.tick("c")
+    options = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (talk.ts["c"], 0)), ("NOP", None)]
+    syn = talk.tcp("c", "S", 0, 0, options=options + [("WScale", SCALE)], window=64240)
+    case.enter("c", syn, "drop_unlisted")
+    case.enter("c", syn, "drop_unlisted")
+    return case
+
+
+def plain_rules():
+    """Rules of the acl, and what hides a guarded port: tunnels and TCP fragments."""
+    rules = """\
+acl = (
+  { to = [ "10.12.0.0/16" ]; proto = "tcp"; port = 22; vlan = 7; action = "pass"; },
+  { to = [ "10.12.0.0/16" ]; proto = "tcp"; port = 22; action = "drop"; },
+  { from = [ "10.11.0.0/16" ]; proto = "udp"; port = 53; action = "pass"; }
+);
+default = "drop";
+"""
+    case = Case("plain_rules", conf=CONF + rules)
+    link = Link()
+    ssh = TCP(sport=4000, dport=22, flags="S")
+    case.enter("c", link.frame("c", ssh), "drop_acl")
+    case.through("c", Link(4, (7,)).frame("c", ssh), "fwd_plain")
+    case.enter("c", Link(4, (8, 7)).frame("c", ssh), "drop_acl")
+    case.through("c", link.frame("c", UDP(sport=4000, dport=53) / Raw(b"query")), "fwd_plain")
+    case.enter("s", link.frame("s", UDP(sport=53, dport=4000) / Raw(b"answer")), "drop_default")
+    case.enter("c", Link(6).frame("c", TCP(sport=4000, dport=80, flags="S")), "drop_default")
+    lldp = bytes(Ether(src=MAC["c"], dst=MAC["s"], type=0x88CC)) + bytes(46)
+    case.enter("c", lldp, "drop_default")
+    who = ARP(op=1, hwsrc=MAC["c"], psrc="10.11.0.7", pdst="10.12.0.10")
+    case.through("c", bytes(Ether(src=MAC["c"], dst="ff:ff:ff:ff:ff:ff") / who), "fwd_plain")
+    case.through("c", Link(6).frame("c", ICMPv6ND_NS(tgt="fd00:12::10"), hlim=255), "fwd_plain")
+    inner = IP(src="10.11.0.7", dst="10.12.0.10") / TCP(sport=4000, dport=PORT, flags="S")
+    case.enter("c", link.frame("c", GRE() / inner), "drop_tunnel")
+    case.enter("c", link.frame("c", inner), "drop_tunnel")
+    vxlan = b"\x08" + bytes(7) + bytes(Ether(src=MAC["c"], dst=MAC["s"]) / inner)
+    case.enter("c", link.frame("c", UDP(sport=4000, dport=4789) / Raw(vxlan)), "drop_tunnel")
+    segment = bytes(TCP(sport=4000, dport=PORT, flags="PA") / Raw(bytes(28)))
+    case.enter("c", link.frame("c", Raw(segment[:24]), proto=6, flags="MF"), "drop_frag")
+    case.enter("c", link.frame("c", Raw(segment[24:]), proto=6, flags=0, frag=3), "drop_frag")
+    talk = Talk(case)
+    talk.open()
+    talk.greet()
+    talk.allowed(1, "GetName", b"\x0a\x04Door")
+    return case
+
+
 def cases():
     yield allowed_call()
     yield denied("denied_call", Link())
@@ -471,6 +663,13 @@ def cases():
     yield mid_stream()
     yield spoofed_server()
     yield malformed()
+    yield table_shift()
+    yield second_version()
+    yield cut_header()
+    yield passive("audit", "audit", {"allowed": 1, "denied_method": 1})
+    yield passive("off", "off", {"unguarded": 2})
+    yield unlisted_source()
+    yield plain_rules()
 
 
 def differs(left, right):
