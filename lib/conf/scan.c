@@ -134,6 +134,7 @@ static int scan_include(struct scan *scan, struct cursor *c)
 {
 	char name[PATH_MAX], path[PATH_MAX];
 	uint32_t line = c->line;
+	struct cursor from; /* where messages about the file itself point to */
 	int rc, len;
 
 	c->at += strlen("@include");
@@ -153,8 +154,9 @@ static int scan_include(struct scan *scan, struct cursor *c)
 	if (c->depth + 1 >= DEPTH_MAX)
 		return wk_conf_fail(scan->reader->err, c->file, line,
 				    "@include nested more than %u deep", DEPTH_MAX);
-	c->line = line; /* where messages about the file itself point to */
-	return scan_file(scan, path, c);
+	from = *c;
+	from.line = line;
+	return scan_file(scan, path, &from);
 }
 
 static int scan_comment(struct scan *scan, struct cursor *c)
