@@ -16,7 +16,7 @@ import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
-import h2.settings
+from h2.settings import SettingCodes, Settings
 from hpack import Encoder
 
 from api.conf import PORT
@@ -91,12 +91,12 @@ class Connection:
             h2.config.H2Configuration(client_side=True, header_encoding="utf-8",
                                       validate_outbound_headers=False,
                                       normalize_outbound_headers=False))
-        if settings:
-            self.h2.local_settings.update(settings)
         self.responses: dict[int, Response] = {}
         self.goaway: int | None = None
         self.closed = False
         self.h2.initiate_connection()
+        if settings:
+            self.h2.update_settings(settings)
         self.flush()
 
     def flush(self) -> None:
@@ -269,16 +269,18 @@ def ended(*numbers: int):
 
 class Server:
     """A server of python3-h2: keeps every request exactly as it decoded it, in order, and answers
-    200. A connection error is kept too: the HPACK trap shows there."""
+    200. A connection error is kept too: the HPACK trap shows there. `first_settings` go out in
+    the first SETTINGS frame, `settings` in a second one."""
 
     def __init__(self, lab: Lab, family: Family, port: int = PORT,
-                 settings: dict | None = None, before_hello=None) -> None:
+                 settings: dict | None = None, first_settings: dict | None = None,
+                 before_hello=None) -> None:
         self.requests: list[list[tuple[str, str]]] = []
         self.trailers: list[list[tuple[str, str]]] = []
         self.errors: list[str] = []
         self.received = bytearray()
         self.connections = 0
-        self._settings = settings
+        self._settings, self._first_settings = settings, first_settings
         self._before_hello = before_hello
         kind = socket.AF_INET6 if family.ipv6 else socket.AF_INET
         with lab.inside(lab.server_ns):
@@ -299,12 +301,15 @@ class Server:
 
     def _serve(self, sock: socket.socket) -> None:
         state = h2.connection.H2Connection(
-            h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
-        if self._settings:
-            state.local_settings.update(self._settings)
+            h2.config.H2Configuration(client_side=False, header_encoding="utf-8",
+                                      normalize_inbound_headers=False))
+        if self._first_settings:
+            state.local_settings = Settings(client=False, initial_values=self._first_settings)
         if self._before_hello:
             self._before_hello()
         state.initiate_connection()
+        if self._settings:
+            state.update_settings(self._settings)
         try:
             sock.sendall(state.data_to_send())
             while data := sock.recv(65536):
@@ -321,7 +326,12 @@ class Server:
             self.errors.append(f"{type(error).__name__}: {error}")
 
     def _event(self, state, event) -> None:
-        if isinstance(event, h2.events.RequestReceived):
+        if isinstance(event, h2.events.SettingsAcknowledged):
+            # python3-h2 does this by itself for later SETTINGS, not for those of the start.
+            size = (self._first_settings or {}).get(SettingCodes.HEADER_TABLE_SIZE)
+            if size is not None:
+                state.decoder.max_allowed_table_size = size
+        elif isinstance(event, h2.events.RequestReceived):
             self.requests.append([(str(k), str(v)) for k, v in event.headers])
         elif isinstance(event, h2.events.TrailersReceived):
             self.trailers.append([(str(k), str(v)) for k, v in event.headers])

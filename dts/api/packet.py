@@ -152,8 +152,11 @@ def difference(left: list[Frame], right: list[Frame]) -> str:
     """Empty if both lists hold the same frames in the same order, else the first difference."""
     for number, (one, other) in enumerate(zip(left, right)):
         if one.data != other.data:
-            return (f"frame {number} differs:\n  {one.data.hex()}\n  {other.data.hex()}\n"
-                    f"  {one.tcp}\n  {other.tcp}")
+            pairs = enumerate(zip(one.data, other.data))
+            at = next((i for i, (left_b, right_b) in pairs if left_b != right_b), "the end")
+            return (f"frame {number} differs from byte {at} on, {len(one.data)} and "
+                    f"{len(other.data)} bytes:\n  {one.data[:80].hex()}\n  "
+                    f"{other.data[:80].hex()}\n")
     if len(left) != len(right):
         return f"{len(left)} frames on one side, {len(right)} on the other"
     return ""

@@ -30,7 +30,13 @@ def verify(condition, message: str) -> None:
 
 
 def equal(actual, expected, what: str) -> None:
-    verify(actual == expected, f"{what}: {actual!r} instead of {expected!r}")
+    verify(actual == expected, f"{what}: {brief(actual)} instead of {brief(expected)}")
+
+
+def brief(value) -> str:
+    """A value in a message: long ones are cut in the middle."""
+    text = value if isinstance(value, str) and "\n" in value else repr(value)
+    return text if len(text) <= 2000 else f"{text[:1000]} ... {text[-900:]}"
 
 
 def log(text: str) -> None:

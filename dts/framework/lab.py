@@ -203,7 +203,8 @@ class Lab:
             **options) -> subprocess.CompletedProcess:
         """Runs a command to its end inside a namespace; its output is returned."""
         return subprocess.run(["nsenter", f"--net={NETNS / netns}", "--", *command],
-                              capture_output=True, text=True, timeout=seconds, **options)
+                              capture_output=True, text=True, errors="replace",
+                              timeout=seconds, **options)
 
     # Captures
 
@@ -211,7 +212,7 @@ class Lab:
         path = self.folder / f"{tap}.pcap"
         tcpdump = self.start(
             f"tcpdump-{tap}",
-            ["tcpdump", "-i", tap, "-s", "0", "-B", "65536", "--immediate-mode", "-U", "-n",
+            ["tcpdump", "-i", tap, "-s", "2048", "-B", "65536", "--immediate-mode", "-U", "-n",
              "-Z", "root", "-w", str(path), *([expression] if expression else [])], netns)
         tcpdump.wait_log("listening on")
         self._captures[tap] = tcpdump

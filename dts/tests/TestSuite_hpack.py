@@ -96,11 +96,13 @@ class TestHpack(TestSuite):
         equal(len(server.requests), len(meant), f"requests, seed {seed}")
 
     @func_test
+    @pytest.mark.parametrize("which", ["first_settings", "settings"])
     @pytest.mark.parametrize("size", [0, 512, 1024, 65536])
-    def table_size_of_the_server_is_obeyed(self, size: int) -> None:
-        """The server announces another HEADER_TABLE_SIZE; above 4 096 it is clamped for us."""
-        settings = {SettingCodes.HEADER_TABLE_SIZE: size}
-        family, lab, firewall, server = self.judged(settings=settings)
+    def table_size_of_the_server_is_obeyed(self, size: int, which: str) -> None:
+        """The server announces another HEADER_TABLE_SIZE, in its first SETTINGS or in a second one;
+        above 4 096 it is clamped for us."""
+        options = {which: {SettingCodes.HEADER_TABLE_SIZE: size}}
+        family, lab, firewall, server = self.judged(**options)
         client = self.h2(lab, family)
         client.read(lambda: bool(client.h2.remote_settings), 0.3)
         meant = []
