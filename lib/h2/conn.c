@@ -3,7 +3,7 @@
 #include "h2_priv.h"
 
 const struct wk_h2_limits wk_h2_limits_default = {
-	.block_b = 32 * 1024,
+	.block_b = 64 * 1024,
 	.continuations = 64,
 	.header_list_b = 64 * 1024,
 	.fields = 256,
@@ -13,6 +13,7 @@ const struct wk_h2_limits wk_h2_limits_default = {
 	.control_burst = 2000,
 	.control_frame_b = 16 * 1024,
 	.credit_b = 16 * 1024,
+	.hold_ns = 30 * 1000000000ull,
 };
 
 struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env)
@@ -53,6 +54,22 @@ static uint32_t to_boundary(const struct wk_h2_conn *conn, enum wk_dir dir)
 	return conn->in_block ? WK_OP_BOUNDARY_UNKNOWN : conn->left_b;
 }
 
+/* A client that feeds a frame byte by byte costs memory for as long as it likes. The clock runs from
+ * the first feed that left something uncovered. */
+static bool held_too_long(const struct wk_h2_conn *conn, const struct wk_h2_env *env)
+{
+	return conn->held_ns > 0 && env->limits->hold_ns > 0 &&
+	       env->now_ns - conn->held_ns > env->limits->hold_ns;
+}
+
+static void note_held(struct wk_h2_conn *conn, const struct h2_cut *cut)
+{
+	if (cut->len_b == 0)
+		conn->held_ns = 0;
+	else if (conn->held_ns == 0 || cut->ops->n > 0)
+		conn->held_ns = cut->env->now_ns;
+}
+
 int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
 	       const struct wk_h2_env *env, struct wk_op_list *ops)
 {
@@ -63,11 +80,15 @@ int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, ui
 	ops->to_boundary_b = WK_OP_BOUNDARY_UNKNOWN;
 	if (conn->error != WK_H2_E_OK)
 		return -1;
+	if (dir == WK_C2S && held_too_long(conn, env))
+		step = h2_fail(&cut, WK_H2_E_HOLD_TIME);
 	while (step == H2_NEXT && ops->n + H2_STEP_OPS <= WK_OP_LIST_MAX)
 		step = dir == WK_C2S ? h2_c2s_step(&cut) : h2_s2c_step(&cut);
 	/* What came before a fault is still carried out: the fault is told at the next call. */
 	if (step == H2_FAIL && ops->n == 0)
 		return -1;
+	if (dir == WK_C2S)
+		note_held(conn, &cut);
 	ops->to_boundary_b = to_boundary(conn, dir);
 	if (ops->n > 0)
 		ops->ops[ops->n - 1].boundary = ops->to_boundary_b == 0;

@@ -37,6 +37,7 @@ static enum wk_h2_code code_of(enum wk_h2_error error)
 	case WK_H2_E_CONTINUATION_CAP:
 	case WK_H2_E_FLOOD:
 	case WK_H2_E_QUEUE_CAP:
+	case WK_H2_E_HOLD_TIME:
 		return WK_H2_ENHANCE_YOUR_CALM;
 	case WK_H2_E_MEMORY:
 	case WK_H2_E_SERVER:
@@ -55,6 +56,7 @@ static enum wk_counter counter_of(enum wk_h2_error error)
 	case WK_H2_E_CONTINUATION_CAP:
 	case WK_H2_E_FLOOD:
 	case WK_H2_E_QUEUE_CAP:
+	case WK_H2_E_HOLD_TIME:
 	case WK_H2_E_MEMORY:
 		return WK_CNT_H2_CAPS;
 	default:

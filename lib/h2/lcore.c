@@ -2,6 +2,9 @@
 /* Scratch space and the shared encoder of one lcore. */
 #include "h2_priv.h"
 
+/* What re-encoding adds to a list of the largest size: size update, priority, frame headers. */
+#define FRAMING_MAX_B 512u
+
 static void *mem_malloc(size_t size, void *user)
 {
 	return wk_mem_alloc(user, size);
@@ -33,18 +36,24 @@ static bool prime(struct wk_h2_lcore *lcore)
 				     1) > 0;
 }
 
+static uint32_t at_most(uint32_t value, uint32_t max)
+{
+	return value < max ? value : max;
+}
+
+/* No limit asks for more than one block of the arena: what it allows beyond is refused instead. */
 static void size_scratch(struct wk_h2_lcore *lcore, const struct wk_h2_limits *limits)
 {
 	uint32_t frames;
 
-	lcore->block_cap_b = limits->block_b;
-	lcore->text_cap_b = limits->header_list_b;
-	lcore->nv_cap = limits->fields;
-	lcore->encoded_cap_b = limits->header_list_b + 32;
+	lcore->block_cap_b = at_most(limits->block_b, WK_MEM_MAX_B);
+	lcore->text_cap_b = at_most(limits->header_list_b, WK_MEM_MAX_B - FRAMING_MAX_B);
+	lcore->nv_cap = at_most(limits->fields, WK_MEM_MAX_B / sizeof(*lcore->list.nv));
+	lcore->encoded_cap_b = lcore->text_cap_b + 32;
 	frames = lcore->encoded_cap_b / H2_FRAME_DEFAULT_B + 2;
 	lcore->out_cap_b = lcore->encoded_cap_b + 5 + frames * H2_FRAME_HDR_B;
 	if (lcore->out_cap_b < limits->control_frame_b + H2_FRAME_HDR_B)
-		lcore->out_cap_b = limits->control_frame_b + H2_FRAME_HDR_B;
+		lcore->out_cap_b = at_most(limits->control_frame_b + H2_FRAME_HDR_B, WK_MEM_MAX_B);
 }
 
 struct wk_h2_lcore *wk_h2_lcore_create(struct wk_mem *mem, const struct wk_h2_limits *limits)

@@ -358,6 +358,51 @@ static void a_thousand_streams_open_and_close(void **state)
 	h2_case_run(run_many, NULL);
 }
 
+/* One byte a second of a header block. */
+static void run_slow(struct h2_kit *kit, const void *arg)
+{
+	uint32_t s = 0;
+
+	(void)arg;
+	h2_kit_start(kit);
+	SEND(kit, WK_C2S, 1, EH, 1, ALLOWED);
+	for (; s < 100; s++) { /* DATA may take its time */
+		kit->env.now_ns += 1000000000ull;
+		SEND(kit, WK_C2S, 0, 0, 1, "slow");
+	}
+	h2_kit_send(kit, WK_C2S, "\0\0\x64\1\4\0\0\0\3", 9);
+	for (s = 0; s < 90 && !kit->ended; s++) {
+		kit->env.now_ns += 1000000000ull;
+		h2_kit_send(kit, WK_C2S, "\x83", 1);
+	}
+	assert_int_equal(wk_h2_error(kit->conn), WK_H2_E_HOLD_TIME);
+	assert_int_equal(s, 31);
+}
+
+static void a_block_that_trickles_in_ends_the_connection(void **state)
+{
+	(void)state;
+	h2_case_run(run_slow, NULL);
+}
+
+/* Limits of any size make scratch space that the arena can give. */
+static void absurd_limits_are_cut_down(void **state)
+{
+	struct h2_kit *kit = malloc(sizeof(*kit));
+
+	(void)state;
+	h2_kit_init(kit, H2_WHOLE, 0);
+	kit->limits.block_b = kit->limits.header_list_b = kit->limits.fields = UINT32_MAX;
+	kit->limits.control_frame_b = 1u << 24;
+	h2_kit_restart(kit);
+	h2_kit_start(kit);
+	h2_kit_call(kit, 1, H2_DENIED, true);
+	h2_kit_call(kit, 3, H2_ALLOWED, true);
+	assert_int_equal(h2_kit_count(kit, WK_C2S, 1, 3), 1);
+	h2_kit_fini(kit);
+	free(kit);
+}
+
 /* Memory runs out at any point: the connection ends, nothing leaks (the kit looks). */
 static void running_out_of_memory_ends_the_connection(void **state)
 {
@@ -409,6 +454,8 @@ int main(void)
 		cmocka_unit_test(waiting_replies_are_limited),
 		cmocka_unit_test(calls_above_the_stream_limit_are_refused_one_by_one),
 		cmocka_unit_test(a_thousand_streams_open_and_close),
+		cmocka_unit_test(a_block_that_trickles_in_ends_the_connection),
+		cmocka_unit_test(absurd_limits_are_cut_down),
 		cmocka_unit_test(running_out_of_memory_ends_the_connection),
 	};
 
