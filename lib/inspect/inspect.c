@@ -91,9 +91,19 @@ void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 	wk_count(inspect->stats, WK_CNT_FLOWS_CLOSED, 1);
 }
 
+/* A service may be taken out of the configuration and come back: what its connections did in
+ * between has not been seen. */
+static bool has_gap(const struct wk_inspect *inspect, const struct wk_insp_flow *flow,
+		    const struct wk_tcp_seg *seg)
+{
+	return flow->version != inspect->version && !wk_insp_edited(flow) &&
+	       wk_tcp_gap(&flow->tcp, inspect->dir, seg);
+}
+
 /* Brings the flow to what the mode asks for. @return false when it cannot be guarded: it is to be
  * treated as met in the middle. */
-static bool settle(struct wk_inspect *inspect, struct wk_insp_flow *flow)
+static bool settle(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+		   const struct wk_tcp_seg *seg)
 {
 	bool mid_stream = false;
 
@@ -102,8 +112,16 @@ static bool settle(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 			flow->passive = true;
 		return true;
 	}
-	if (!flow->passive)
+	if (!flow->passive) {
+		/* A reset, whatever `on` says: no packet talks its way out of being followed. */
+		if (has_gap(inspect, flow, seg)) {
+			wk_tcp_reset(&flow->tcp, &inspect->tcp_env, NULL, 0);
+			wk_insp_event_conn(inspect, flow, &flow->entry.key, WK_DROP_MID_STREAM);
+		}
 		return true;
+	}
+	if (wk_tcp_gap(&flow->tcp, inspect->dir, seg))
+		return false;
 	if (wk_tcp_enforce(&flow->tcp, &mid_stream))
 		flow->passive = false;
 	return !mid_stream;
@@ -159,7 +177,6 @@ static enum wk_reason follow(struct wk_inspect *inspect, struct wk_insp_flow *fl
 	flow->last_ns = inspect->tcp_env.now_ns;
 	flow->packets[dir]++;
 	flow->bytes[dir] += inspect->pkt->frame_len_b;
-	inspect->flow = flow;
 
 	wk_tcp_input(&flow->tcp, dir, seg, &inspect->tcp_env, &result);
 	reason = conclude(inspect, flow, seg, &result);
@@ -223,9 +240,10 @@ static enum wk_reason way(struct wk_inspect *inspect)
 		return reason;
 
 	if (flow && !(is_over(flow) && is_client_syn(inspect, &seg))) {
+		inspect->flow = flow;
 		if (flow->dead)
 			return wk_insp_buried(inspect, flow, &seg);
-		if (settle(inspect, flow))
+		if (settle(inspect, flow, &seg))
 			return follow(inspect, flow, &seg);
 		wk_insp_forget(inspect, flow);
 		flow = NULL;
@@ -234,6 +252,7 @@ static enum wk_reason way(struct wk_inspect *inspect)
 		return wk_insp_stray(inspect, &seg, &key);
 	if (!wk_insp_admit(inspect, &seg, &key, &flow, &reason))
 		return reason;
+	inspect->flow = flow;
 	return follow(inspect, flow, &seg);
 }
 

@@ -203,6 +203,16 @@ bool wk_tcp_enforce(struct wk_tcp_flow *flow, bool *mid_stream)
 	return true;
 }
 
+bool wk_tcp_gap(const struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	const struct wk_tcp_half *half = &flow->half[wk_dir_flip(dir)];
+
+	if (flow->state != WK_TCP_ST_ESTABLISHED || (seg->flags & WK_TCP_SYN) ||
+	    !(seg->flags & WK_TCP_ACK))
+		return false;
+	return wk_seq_unwrap(half->isn, seg->ack, half->nxt_out) > (int64_t)half->nxt_out;
+}
+
 bool wk_tcp_relax(struct wk_tcp_flow *flow)
 {
 	if (flow->passive)

@@ -147,6 +147,9 @@ void wk_tcp_reset(struct wk_tcp_flow *flow, const struct wk_tcp_env *env, const 
  * boundary beyond everything that has gone out (try again after the next packet), or
  * *mid_stream = true: its state has a gap or its handshake agreed on an option we strip. */
 bool wk_tcp_enforce(struct wk_tcp_flow *flow, bool *mid_stream);
+/* Does a packet of dir acknowledge bytes that an unedited flow has never seen go by? Packets have
+ * passed elsewhere then: the flow cannot be followed any more. */
+bool wk_tcp_gap(const struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp_seg *seg);
 /* Makes an active flow passive again if it has never been edited. @return false if it has. */
 bool wk_tcp_relax(struct wk_tcp_flow *flow);
 

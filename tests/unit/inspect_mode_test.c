@@ -264,6 +264,34 @@ static void a_connection_that_is_over_stays_over_when_enforced(void **state)
 	rig_free(rig);
 }
 
+/* A service that was taken out of the file and put back: what went by meanwhile went by unseen. */
+static void a_gap_makes_a_connection_mid_stream(void **state)
+{
+	static const enum wk_policy_mode modes[] = { WK_MODE_ENFORCE, WK_MODE_OFF };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct rig *rig = rig_in(modes[i / 2]);
+		enum wk_dir dir = i % 2 ? WK_S2C : WK_C2S;
+
+		rig_connect(rig);
+		rig_greet(rig);
+		rig->pair.end[WK_C2S].nxt += 500;
+		rig->pair.end[WK_C2S].ack += 900;
+		rig->pair.end[WK_S2C].nxt += 900;
+		rig->pair.end[WK_S2C].ack += 500;
+		rig_policy(rig, WK_MODE_ENFORCE);
+		assert_int_equal(rig_send(rig, dir, PAIR_ACK, "x", 1), WK_INSPECT_FREE);
+		assert_true(rig->pair.end[dir].reset);
+		assert_int_equal(rig->n_events, 1);
+		assert_int_equal(rig->events[0].reason, WK_DROP_MID_STREAM);
+		assert_int_equal(rig_send(rig, wk_dir_flip(dir), PAIR_ACK, "x", 1),
+				 WK_INSPECT_FREE);
+		assert_true(rig->pair.end[wk_dir_flip(dir)].reset);
+		rig_free(rig);
+	}
+}
+
 static void an_allowed_call_that_straddles_the_change_goes_on(void **state)
 {
 	struct rig *rig = rig_in(WK_MODE_OFF);
@@ -349,6 +377,7 @@ int main(void)
 		cmocka_unit_test(a_handshake_with_options_that_enforcing_strips_is_mid_stream),
 		cmocka_unit_test(enforcing_strips_the_option_instead),
 		cmocka_unit_test(a_connection_that_is_over_stays_over_when_enforced),
+		cmocka_unit_test(a_gap_makes_a_connection_mid_stream),
 		cmocka_unit_test(an_allowed_call_that_straddles_the_change_goes_on),
 		cmocka_unit_test(strays_and_foreign_packets_pass_where_nothing_is_enforced),
 		cmocka_unit_test(stopping_resets_edited_connections_only),
