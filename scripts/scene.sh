@@ -88,7 +88,8 @@ wicket_listens() {
 }
 
 scene_wicket() {
-	in_ns $box_ns "$wicket" -c "$conf" >"$scene/wicket.log" 2>&1 </dev/null 9>&- &
+	# Not through the function: $! is to be the program itself, which signals must reach.
+	nsenter --net="/run/netns/$box_ns" -- "$wicket" -c "$conf" >"$scene/wicket.log" 2>&1 </dev/null 9>&- &
 	echo $! >"$scene/wicket.pid"
 	wait_until 30 "wicket" wicket_listens
 	place wkc $client_ns $client_ip
@@ -103,7 +104,7 @@ place() {
 }
 
 scene_door_manager() {
-	PYTHONPATH=$root/dts in_ns $server_ns "$python" -m cloudcity.server \
+	PYTHONPATH=$root/dts nsenter --net="/run/netns/$server_ns" -- "$python" -m cloudcity.server \
 		--listen "$server_ip:50051" --record "$record" >"$scene/door-manager.log" 2>&1 \
 		</dev/null 9>&- &
 	echo $! >"$scene/door-manager.pid"
