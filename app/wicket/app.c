@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
@@ -166,36 +165,25 @@ int wk_app_tables_init(struct wk_app *app)
 		       conf->workers, app->n_wires);
 	rc = rcu_make(app);
 	if (rc == 0)
-		rc = wk_ports_open(&app->ports, conf);
-	for (uint32_t i = 0; i < app->n_workers && rc == 0; i++)
+		rc = wk_ports_open(&app->ports, conf); /* tells itself what is wrong */
+	for (uint32_t i = 0; i < app->n_workers && rc == 0; i++) {
 		rc = worker_make(app, i);
-	if (rc == -ENOMEM)
-		WK_LOG(app, ERR, "not enough memory: %u flows and %u KiB held for each of %u workers"
-		       " need %u MiB in all\n", conf->limits.flows, conf->limits.held_kib,
-		       app->n_workers, wk_eal_memory_mib(conf));
-	else if (rc != 0)
-		WK_LOG(app, ERR, "tables: %s\n", rte_strerror(-rc));
+		if (rc != 0)
+			WK_LOG(app, ERR, "worker %u: %s; %u flows and %u KiB held for each worker "
+			       "need %u MiB in all\n", i, strerror(-rc), conf->limits.flows,
+			       conf->limits.held_kib, wk_eal_memory_mib(conf));
+	}
 	if (rc != 0)
 		wk_app_tables_fini(app);
 	return rc;
 }
 
+/* Pools, arenas and tables stay where they are: their memory is EAL's and ends with it. Giving it
+ * back piece by piece would clear every byte, gigabytes of them, while the network waits. */
 void wk_app_tables_fini(struct wk_app *app)
 {
-	for (uint32_t i = 0; i < app->n_workers; i++) {
-		struct wk_worker *worker = app->workers[i];
-
-		if (!worker)
-			continue;
-		if (worker->inspect)
-			wk_inspect_free(worker->inspect);
-		wk_event_ring_free(worker->events);
-		rte_free(worker);
-		app->workers[i] = NULL;
-	}
 	wk_ports_close(&app->ports);
-	rte_free(app->rcu);
-	app->rcu = NULL;
+	app->n_workers = 0;
 }
 
 int wk_app_snapshot_init(struct wk_app *app)

@@ -48,10 +48,16 @@ uint32_t wk_eal_mbufs(const struct wk_conf *conf)
 uint32_t wk_eal_mbuf_room_b(const struct wk_conf *conf)
 {
 	uint32_t mtu = conf->mtu;
+	uint32_t least_b = 0;
 
-	for (uint32_t i = 0; i < conf->n_ports; i++)
+	for (uint32_t i = 0; i < conf->n_ports; i++) {
 		mtu = RTE_MAX(mtu, conf->ports[i].mtu);
-	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(mtu + WK_PORT_L2_B, RTE_CACHE_LINE_SIZE);
+		/* Refuses buffers that a whole frame of its ring (framesz, 2 KiB) may not fit in. */
+		if (strncmp(conf->ports[i].device, "net_af_packet", strlen("net_af_packet")) == 0)
+			least_b = RTE_MBUF_DEFAULT_DATAROOM;
+	}
+	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(RTE_MAX(mtu + WK_PORT_L2_B, least_b),
+						     RTE_CACHE_LINE_SIZE);
 }
 
 uint32_t wk_eal_memory_mib(const struct wk_conf *conf)

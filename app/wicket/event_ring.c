@@ -17,11 +17,6 @@ struct rte_ring *wk_event_ring_create(uint32_t worker, int socket_id)
 				    RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
-void wk_event_ring_free(struct rte_ring *ring)
-{
-	rte_ring_free(ring);
-}
-
 bool wk_event_ring_put(struct rte_ring *ring, const struct wk_event *event)
 {
 	/* The library takes a pointer to mutable memory and only reads it. */

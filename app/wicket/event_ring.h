@@ -16,9 +16,8 @@
 
 struct rte_ring;
 
-/* @return NULL when out of memory. */
+/* Kept as long as EAL runs. @return NULL when out of memory. */
 struct rte_ring *wk_event_ring_create(uint32_t worker, int socket_id);
-void wk_event_ring_free(struct rte_ring *ring);
 /* Worker. @return false when it is full. */
 bool wk_event_ring_put(struct rte_ring *ring, const struct wk_event *event);
 /* Main lcore. @return how many were taken out. */

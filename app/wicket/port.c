@@ -168,5 +168,4 @@ void wk_ports_close(struct wk_ports *ports)
 		rte_eth_dev_close(ports->v[i].id);
 	}
 	ports->n = 0;
-	wk_port_pools_free();
 }

@@ -44,6 +44,6 @@ void wk_ports_poll_links(struct wk_ports *ports, void (*changed)(void *user, str
 /* Stops and closes whatever has been opened. */
 void wk_ports_close(struct wk_ports *ports);
 
-/* The pool of a socket (SOCKET_ID_ANY: of this lcore's), made at its first use. @return NULL, logged. */
+/* The pool of a socket (SOCKET_ID_ANY: of this lcore's), made at its first use and kept as long as
+ * EAL runs. @return NULL, logged. */
 struct rte_mempool *wk_port_pool(const struct wk_conf *conf, int socket_id);
-void wk_port_pools_free(void);

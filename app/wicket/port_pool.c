@@ -43,11 +43,3 @@ struct rte_mempool *wk_port_pool(const struct wk_conf *conf, int socket_id)
 	       room_b, kib, socket);
 	return pools[socket];
 }
-
-void wk_port_pools_free(void)
-{
-	for (unsigned int i = 0; i < RTE_MAX_NUMA_NODES; i++) {
-		rte_mempool_free(pools[i]);
-		pools[i] = NULL;
-	}
-}

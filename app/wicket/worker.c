@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker.c - the way of a packet. */
 #include <rte_ethdev.h>
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 
@@ -9,6 +10,8 @@
 
 /* Attempts to hand packets to a full transmit queue before they are given up. */
 #define TX_TRIES 8u
+
+#define L2_MAX_B (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
 enum way { WAY_FORWARD, WAY_FREE };
 
@@ -128,7 +131,10 @@ static enum way hidden(struct wk_worker *worker, enum wk_on on, enum wk_reason r
 static enum way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
 			   const struct wk_acl_verdict *verdict, const struct wk_worker_port *port)
 {
-	if (pkt->frame_len_b > port->mtu + pkt->l3_off && pkt->l3_off > 0)
+	/* Where the parser could not reach the IP header, both tags are given the benefit. */
+	uint32_t l2_b = pkt->l3_off > 0 ? pkt->l3_off : L2_MAX_B;
+
+	if (rte_pktmbuf_pkt_len(pkt->m) > port->mtu + l2_b)
 		return drop(worker, WK_DROP_OVERSIZE);
 	switch ((enum wk_acl_action)verdict->action) {
 	case WK_ACL_PASS:
