@@ -54,8 +54,8 @@ static uint32_t to_boundary(const struct wk_h2_conn *conn, enum wk_dir dir)
 	return conn->in_block ? WK_OP_BOUNDARY_UNKNOWN : conn->left_b;
 }
 
-/* A client that feeds a frame byte by byte costs memory for as long as it likes. The clock runs from
- * the first feed that left something uncovered. */
+/* A client that feeds a frame byte by byte costs memory for as long as it likes. The clock runs
+ * from the first feed that left something uncovered. */
 static bool held_too_long(const struct wk_h2_conn *conn, const struct wk_h2_env *env)
 {
 	return conn->held_ns > 0 && env->limits->hold_ns > 0 &&

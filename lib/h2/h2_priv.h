@@ -99,7 +99,7 @@ struct wk_h2_conn {
 	enum h2_c2s_state c2s_state;
 	enum wk_op_kind data_op; /* for the rest of the DATA frame at hand: PASS or DEL */
 	uint32_t data_left_b;
-	uint64_t held_ns; /* since when something is held, 0 if nothing is */
+	uint64_t held_ns;      /* since when something is held, 0 if nothing is */
 	uint32_t highest_id;   /* of any HEADERS */
 	uint32_t forwarded_id; /* of any HEADERS that went to the server */
 	bool deleting;

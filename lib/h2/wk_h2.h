@@ -4,12 +4,13 @@
  * It is shown the in-order bytes of each direction, asks a decision for each request, and answers
  * with operations (wk_op.h): pass, pin, delete, replace. What it wants to say to the client (the
  * reply to a denied call, RST_STREAM, WINDOW_UPDATE credit) waits in the connection until it is
- * pulled at a place where frames may be inserted. A pure function of the bytes: shown a stream whole
- * or one byte at a time, it says the same.
+ * pulled at a place where frames may be inserted. A pure function of the bytes: shown a stream
+ * whole or one byte at a time, it says the same.
  *
  * Client to server, each frame header, header block and control frame is pinned, DATA payload
  * passes, frames of denied streams are deleted; a header block is held until it is complete. Server
- * to client everything passes, but for a HEADER_TABLE_SIZE above 4096 in SETTINGS, which is patched.
+ * to client everything passes, but for a HEADER_TABLE_SIZE above 4096 in SETTINGS, which is
+ * patched.
  *
  * Knows no TCP and no policy. Owner: one lcore, that of `lcore`. Memory: about 700 bytes, the HPACK
  * decoder (1.3 to 16 KiB), 8 bytes an open stream and about 64 a waiting reply, from env->mem. */
@@ -75,17 +76,17 @@ const char *wk_h2_error_key(enum wk_h2_error error);
 const char *wk_h2_error_text(enum wk_h2_error error);
 
 struct wk_h2_limits {
-	uint32_t block_b;	     /* encoded header block, joined */
-	uint32_t continuations;	     /* CONTINUATION frames of one block */
-	uint32_t header_list_b;	     /* decoded header list (RFC 9113 6.5.2: name + value + 32) */
-	uint32_t fields;	     /* header fields of one block */
-	uint32_t streams;	     /* open allowed streams */
-	uint32_t pending;	     /* replies waiting for room */
-	uint32_t control_per_s;	     /* token bucket: control frames a second */
-	uint32_t control_burst;	     /* and at once */
-	uint32_t control_frame_b;    /* a held frame that is neither HEADERS nor DATA */
-	uint32_t credit_b;	     /* coalescing of connection-window credit (16 KiB) */
-	uint64_t hold_ns;	     /* longest time a client may take over what is held; 0: any */
+	uint32_t block_b;         /* encoded header block, joined */
+	uint32_t continuations;   /* CONTINUATION frames of one block */
+	uint32_t header_list_b;   /* decoded header list (RFC 9113 6.5.2: name + value + 32) */
+	uint32_t fields;          /* header fields of one block */
+	uint32_t streams;         /* open allowed streams */
+	uint32_t pending;         /* replies waiting for room */
+	uint32_t control_per_s;   /* token bucket: control frames a second */
+	uint32_t control_burst;   /* and at once */
+	uint32_t control_frame_b; /* a held frame that is neither HEADERS nor DATA */
+	uint32_t credit_b;        /* coalescing of connection-window credit (16 KiB) */
+	uint64_t hold_ns;         /* longest time a client may take over what is held; 0: any */
 };
 extern const struct wk_h2_limits wk_h2_limits_default;
 
@@ -108,13 +109,14 @@ struct wk_h2_request {
 
 enum wk_h2_verdict {
 	WK_H2_ALLOW = 0,
-	WK_H2_DENY = 1,	 /* delete it and reply as the decision says */
+	WK_H2_DENY = 1,  /* delete it and reply as the decision says */
 	WK_H2_RESET = 2, /* end the connection */
 };
 
 enum wk_h2_reply {
-	WK_H2_REPLY_HTTP_403 = 0, /* :status 403 with grpc-status 7 (bare 403 for a non-gRPC request) */
-	WK_H2_REPLY_GRPC = 1,	  /* :status 200 with grpc-status 7 */
+	WK_H2_REPLY_HTTP_403 =
+		0,            /* :status 403 with grpc-status 7 (bare 403 for a non-gRPC request) */
+	WK_H2_REPLY_GRPC = 1, /* :status 200 with grpc-status 7 */
 };
 
 #define WK_H2_MESSAGE_MAX_B 126u
@@ -122,7 +124,7 @@ enum wk_h2_reply {
 struct wk_h2_decision {
 	enum wk_h2_verdict verdict;
 	enum wk_h2_reply reply;
-	uint8_t grpc_status;			 /* 7, PERMISSION_DENIED */
+	uint8_t grpc_status;                   /* 7, PERMISSION_DENIED */
 	char message[WK_H2_MESSAGE_MAX_B + 1]; /* plain text; percent-encoded on the way out */
 };
 
@@ -167,7 +169,8 @@ void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem);
 /* Judges data[len_b], the in-order bytes of dir from the first one not yet covered by an operation.
  * Fills ops as wk_op.h says (n and to_boundary_b included). As long as it covers something, call it
  * again with the rest: it returns after a REPL or PATCH (their bytes live in the lcore's scratch),
- * at a boundary where something may be inserted, and in front of a fault, which the next call tells.
+ * at a boundary where something may be inserted, and in front of a fault, which the next call
+ * tells.
  * @return 0, or -1 when the connection must end: wk_h2_error and wk_h2_farewell tell why. */
 int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
 	       const struct wk_h2_env *env, struct wk_op_list *ops);
@@ -191,7 +194,7 @@ struct wk_h2_info {
 	uint32_t highest_id;
 	uint32_t denied_calls;
 	uint32_t allowed_calls;
-	bool deleting;	 /* a call has been deleted from this connection */
+	bool deleting;   /* a call has been deleted from this connection */
 	bool reencoding; /* header blocks are re-encoded from now on */
 };
 void wk_h2_info(const struct wk_h2_conn *conn, struct wk_h2_info *info);

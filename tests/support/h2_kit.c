@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_B	   (2u * 1024 * 1024)
-#define PREFACE	   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define ARENA_B    (2u * 1024 * 1024)
+#define PREFACE    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define PREFACE_B  24u
 #define STATIC_MAX 61u
 
@@ -93,9 +93,10 @@ void h2_enc_field(struct h2_enc *enc, struct h2_bytes *to, const char *name, con
 void h2_put(struct h2_bytes *to, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
 	    size_t n)
 {
-	const uint8_t head[9] = { (uint8_t)(n >> 16),  (uint8_t)(n >> 8),   (uint8_t)n,
-				  type,		       flags,		    (uint8_t)(id >> 24),
-				  (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id };
+	const uint8_t head[9] = {
+		(uint8_t)(n >> 16),  (uint8_t)(n >> 8),   (uint8_t)n,         type,       flags,
+		(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id
+	};
 
 	h2_bytes_add(to, head, sizeof(head));
 	h2_bytes_add(to, payload, n);
@@ -244,7 +245,8 @@ void h2_kit_insert(struct h2_kit *kit)
 	uint8_t buf[4096];
 	uint32_t want, room, got;
 
-	while (!kit->ended && kit->at_boundary && (want = wk_h2_pending(kit->conn, &kit->env)) > 0) {
+	while (!kit->ended && kit->at_boundary &&
+	       (want = wk_h2_pending(kit->conn, &kit->env)) > 0) {
 		if (want > kit->room_b)
 			return;
 		room = kit->room_b < sizeof(buf) ? kit->room_b : (uint32_t)sizeof(buf);

@@ -23,9 +23,9 @@ bool h2_bytes_has(const struct h2_bytes *b, const char *text);
 
 /* An HPACK encoder with a dynamic table that indexes whatever it is told to, :path included. */
 enum h2_indexing {
-	H2_INDEXED,  /* refer to the table, or insert */
-	H2_LITERAL,  /* neither */
-	H2_NEVER,    /* never indexed */
+	H2_INDEXED, /* refer to the table, or insert */
+	H2_LITERAL, /* neither */
+	H2_NEVER,   /* never indexed */
 };
 #define H2_ENC_ENTRIES 128u
 struct h2_enc {
@@ -64,10 +64,10 @@ struct h2_kit {
 	uint32_t seed;
 	struct h2_bytes held[2]; /* not covered yet */
 	struct h2_bytes out[2];  /* gone out */
-	bool at_boundary;	 /* of the stream to the client */
-	uint32_t room_b;	 /* for insertions */
-	bool ended;		 /* feed said so */
-	bool frozen_policy;	 /* verdict RESET for what is not allowed */
+	bool at_boundary;        /* of the stream to the client */
+	uint32_t room_b;         /* for insertions */
+	bool ended;              /* feed said so */
+	bool frozen_policy;      /* verdict RESET for what is not allowed */
 	enum wk_h2_reply reply;
 	const char *message;
 	uint32_t n_decided;

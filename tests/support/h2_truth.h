@@ -10,10 +10,10 @@
 
 struct h2_truth {
 	nghttp2_session *session;
-	bool broken;	       /* the connection came to an error */
-	bool hpack_broken;     /* COMPRESSION_ERROR */
-	bool silent;	       /* a server that answers nothing */
-	uint32_t rst_sent;     /* RST_STREAM frames this peer wanted to send */
+	bool broken;       /* the connection came to an error */
+	bool hpack_broken; /* COMPRESSION_ERROR */
+	bool silent;       /* a server that answers nothing */
+	uint32_t rst_sent; /* RST_STREAM frames this peer wanted to send */
 	uint32_t n;
 	struct h2_truth_stream {
 		uint32_t id;
@@ -22,7 +22,7 @@ struct h2_truth {
 		uint64_t data_b;
 		uint32_t blocks;
 		uint32_t requests; /* complete and well-formed ones */
-		bool ended;	   /* END_STREAM arrived */
+		bool ended;        /* END_STREAM arrived */
 		bool closed;
 		uint32_t close_code;
 	} stream[H2_TRUTH_STREAMS];

@@ -68,8 +68,8 @@ static void run_trap(struct h2_kit *kit, const void *arg)
 		uint32_t id;
 		const char *path;
 	} calls[] = {
-		{ 1, H2_ALLOWED },  { 3, H2_ALLOWED2 }, { 5, H2_ALLOWED },   { 7, H2_DENIED },
-		{ 9, H2_ALLOWED },  { 11, H2_ALLOWED2 }, { 13, H2_DENIED },  { 15, H2_DENIED2 },
+		{ 1, H2_ALLOWED },  { 3, H2_ALLOWED2 },  { 5, H2_ALLOWED },   { 7, H2_DENIED },
+		{ 9, H2_ALLOWED },  { 11, H2_ALLOWED2 }, { 13, H2_DENIED },   { 15, H2_DENIED2 },
 		{ 17, H2_ALLOWED }, { 19, H2_DENIED2 },  { 21, H2_ALLOWED2 },
 	};
 	const size_t n_calls = sizeof(calls) / sizeof(calls[0]);
@@ -145,7 +145,10 @@ static void run_fidelity(struct h2_kit *kit, const void *arg)
 	h2_enc_field(&kit->enc, &block, "x-twice", "two", H2_LITERAL);
 	h2_enc_field(&kit->enc, &block, "x-secret", "never", H2_NEVER);
 	h2_enc_field(&kit->enc, &block, "x-twice", "one", H2_INDEXED);
-	h2_bytes_add(&block, "\0\x07" "x-a-bin\x07", 10);
+	h2_bytes_add(&block,
+		     "\0\x07"
+		     "x-a-bin\x07",
+		     10);
 	h2_bytes_add(&block, binary, sizeof(binary) - 1);
 	h2_kit_frame(kit, WK_C2S, 1, 4, 3, block.p, block.n);
 	h2_kit_frame(kit, WK_C2S, 0, 0, 3, "data", 4);
@@ -158,8 +161,9 @@ static void run_fidelity(struct h2_kit *kit, const void *arg)
 	assert_true(memmem(kit->out[WK_C2S].p, kit->out[WK_C2S].n, binary, sizeof(binary) - 1));
 	h2_truth_server(server, NULL, 0);
 	h2_truth_recv(server, kit->out[WK_C2S].p, kit->out[WK_C2S].n);
-	assert_true(h2_truth_says(server, 3, "te: trailers\nx-twice: one\nx-twice: two\n"
-					     "!x-secret: never\nx-twice: one\n"));
+	assert_true(h2_truth_says(server, 3,
+				  "te: trailers\nx-twice: one\nx-twice: two\n"
+				  "!x-secret: never\nx-twice: one\n"));
 	h2_truth_fini(server);
 	free(server);
 	h2_bytes_free(&block);
@@ -294,6 +298,7 @@ static void the_size_update_leads_the_first_block_only(void **state)
 	h2_case_run(run_update_once, NULL);
 }
 
+/* clang-format off */
 static const struct block_case {
 	const char *name;
 	const char *block;
@@ -356,6 +361,7 @@ static const struct block_case {
 	REFUSED("a method that is none", "\0\x07:method\x04PO T\x86" PATH),
 	REFUSED("an authority that is none", BASE "\x01\x03" "a b"),
 };
+/* clang-format on */
 
 static void run_block(struct h2_kit *kit, const void *arg)
 {
@@ -390,7 +396,8 @@ static void blocks_are_read_as_the_rules_say(void **state)
 
 static void run_length_with_end(struct h2_kit *kit, const void *arg)
 {
-	static const char block[] = BASE "\x0f\x0d\x01" "5";
+	static const char block[] = BASE "\x0f\x0d\x01"
+					 "5";
 
 	(void)arg;
 	start(kit);
@@ -440,8 +447,9 @@ static void play_free(struct play *play)
 
 static void assert_denied(struct play *play, uint32_t id)
 {
-	assert_true(h2_truth_says(&play->client, id, ":status: 403\ncontent-type: application/grpc\n"
-						     "grpc-status: 7\ngrpc-message: "));
+	assert_true(h2_truth_says(&play->client, id,
+				  ":status: 403\ncontent-type: application/grpc\n"
+				  "grpc-status: 7\ngrpc-message: "));
 	assert_null(h2_truth_find(&play->server, id));
 	assert_true(h2_truth_find(&play->client, id)->closed);
 }
@@ -456,7 +464,8 @@ static void assert_served(struct play *play, uint32_t id, const char *path, uint
 	assert_int_equal(stream->data_b, body_b);
 	snprintf(want, sizeof(want),
 		 ":method: POST\n:scheme: http\n:path: %s\n:authority: attack.example\n"
-		 "content-type: application/grpc\nte: trailers\nx-note: %s\n!authorization: secret\n",
+		 "content-type: application/grpc\nte: trailers\nx-note: %s\n!authorization: "
+		 "secret\n",
 		 path, path);
 	assert_string_equal(stream->fields, want);
 }
@@ -469,7 +478,10 @@ static const struct setup setups[] = {
 	{ .client = { { 1, 0 } }, .n_client = 1 },
 	{ .client = { { 1, 1024 } }, .n_client = 1 },
 	{ .client = { { 1, 0 }, { 1, 2048 } }, .n_client = 2 },
-	{ .server = { { 1, 0 }, { 1, 300 } }, .n_server = 2, .client = { { 1, 65536 } }, .n_client = 1 },
+	{ .server = { { 1, 0 }, { 1, 300 } },
+	  .n_server = 2,
+	  .client = { { 1, 65536 } },
+	  .n_client = 1 },
 };
 
 static void run_mix(struct h2_kit *kit, const void *arg)

@@ -11,6 +11,7 @@
 
 #include "h2_case.h"
 
+/* clang-format off */
 #define GRPC	"\x0f\x10\x10" "application/grpc"
 #define ALLOWED "\x83\x86\x04\x14/attack.Allowed/Ping" GRPC
 #define DENIED	"\x83\x86\x04\x13/attack.Secret/Drop" GRPC
@@ -19,6 +20,7 @@
 
 #define SEND(kit, dir, type, flags, id, p) \
 	h2_kit_frame(kit, dir, type, flags, id, p, sizeof(p) - 1)
+/* clang-format on */
 
 static void run_continuations(struct h2_kit *kit, const void *arg)
 {
@@ -136,6 +138,7 @@ struct flood {
 	bool open; /* on an open allowed stream 1 */
 };
 
+/* clang-format off */
 #define FLOOD(name, type, flags, id, p, open) { name, type, flags, id, p, sizeof(p) - 1, open }
 static const struct flood floods[] = {
 	FLOOD("ping", 6, 0, 0, "12345678", false),
@@ -146,6 +149,7 @@ static const struct flood floods[] = {
 	FLOOD("unknown", 0xee, 0, 0, "", false),
 	FLOOD("empty data", 0, 0, 1, "", true),
 };
+/* clang-format on */
 
 static void run_flood(struct h2_kit *kit, const void *arg)
 {

@@ -12,6 +12,7 @@
 #include "h2_case.h"
 #include "h2_truth.h"
 
+/* clang-format off */
 #define GRPC	"\x0f\x10\x10" "application/grpc"
 #define ALLOWED "\x83\x86\x04\x14/attack.Allowed/Ping" GRPC
 #define DENIED	"\x83\x86\x04\x13/attack.Secret/Drop" GRPC
@@ -23,14 +24,17 @@
 
 #define SEND(kit, dir, type, flags, id, p) \
 	h2_kit_frame(kit, dir, type, flags, id, p, sizeof(p) - 1)
+/* clang-format on */
 
-static void assert_frames(const struct h2_kit *kit, enum wk_dir dir, uint32_t from, const char *want)
+static void assert_frames(const struct h2_kit *kit, enum wk_dir dir, uint32_t from,
+			  const char *want)
 {
 	char buf[512];
 
 	assert_string_equal(h2_case_frames(kit, dir, from, buf, sizeof(buf)), want);
 }
 
+/* clang-format off */
 #define STATUS_403 "\x08\x03" "403"
 #define FIELDS(status) GRPC "\0\x0bgrpc-status" status
 
@@ -54,6 +58,7 @@ static const struct form {
 	FORM(DENIED, WK_H2_REPLY_GRPC, "100%\n\xc3\xa4~",
 	     "\x88" FIELDS("\x01" "7") "\0\x0cgrpc-message\x10" "100%25%0A%C3%A4~"),
 };
+/* clang-format on */
 
 static void run_form(struct h2_kit *kit, const void *arg)
 {
@@ -281,6 +286,7 @@ static void calls_above_a_goaway_get_no_reply(void **state)
 }
 
 /* The client lowers its table; the reply may be the first block after the server's ACK. */
+/* clang-format off */
 static const struct update {
 	const char *settings;
 	size_t settings_b;
@@ -295,6 +301,7 @@ static const struct update {
 	UPDATE("\0\1\0\1\0\0", "\x08"),
 	UPDATE("\0\4\0\0\0\0", "\x08"),
 };
+/* clang-format on */
 
 static void assert_block_begins(const struct h2_kit *kit, uint32_t nth, const char *p, size_t n)
 {

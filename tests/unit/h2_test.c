@@ -23,8 +23,10 @@ struct lit {
 	size_t n;
 };
 
+/* clang-format off */
 #define C(type, flags, id, p) { true, WK_C2S, type, flags, id, p, sizeof(p) - 1 }
 #define S(type, flags, id, p) { true, WK_S2C, type, flags, id, p, sizeof(p) - 1 }
+/* clang-format on */
 
 /* Frame types. */
 #define DATA 0
@@ -44,6 +46,7 @@ struct lit {
 #define PA 8
 #define PR 0x20
 
+/* clang-format off */
 /* Blocks that leave the dynamic table alone. */
 #define GRPC	"\x0f\x10\x10" "application/grpc"
 #define ALLOWED "\x83\x86\x04\x14/attack.Allowed/Ping" GRPC
@@ -51,6 +54,7 @@ struct lit {
 #define TRAILER "\x00\x03x-a\x01" "b"
 #define ONE	"\0\0\0\1"
 #define EIGHT	"12345678"
+/* clang-format on */
 
 struct table_case {
 	const char *name;
@@ -60,6 +64,7 @@ struct table_case {
 	const char *s2c;
 };
 
+/* clang-format off */
 static const struct table_case cases[] = {
 	{ "an_allowed_call_passes_with_its_data",
 	  { C(HEAD, EH, 1, ALLOWED), C(DATA, ES, 1, "hello"), S(HEAD, EH | ES, 1, "\x88") },
@@ -232,6 +237,7 @@ static const struct table_case cases[] = {
 	{ "a_server_that_continues_nothing_is_an_error",
 	  { S(CONT, EH, 1, "\x88") }, WK_H2_E_SERVER, "", "" },
 };
+/* clang-format on */
 
 static void run_table_case(struct h2_kit *kit, const void *arg)
 {
@@ -263,6 +269,7 @@ struct opening {
 	size_t out_b;
 };
 
+/* clang-format off */
 #define OPENING(s, error, ended, out_b) { s, sizeof(s) - 1, error, ended, out_b }
 #define PRI				"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 static const struct opening openings[] = {
@@ -287,6 +294,7 @@ static const struct opening openings[] = {
 	OPENING("SSH-2.0-x", WK_H2_E_NOT_H2, true, 0),
 	OPENING("\0", WK_H2_E_NOT_H2, true, 0),
 };
+/* clang-format on */
 
 static void run_opening(struct h2_kit *kit, const void *arg)
 {
