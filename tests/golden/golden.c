@@ -106,7 +106,7 @@ static int open_worker(struct wk_worker *worker, const struct wk_snapshot *snaps
 static void close_worker(struct wk_worker *worker)
 {
 	wk_inspect_free(worker->inspect);
-	wk_event_ring_free(worker->events);
+	rte_ring_free(worker->events);
 	rte_free(worker);
 }
 
