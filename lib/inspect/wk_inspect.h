@@ -20,7 +20,9 @@
 
 enum wk_on { WK_ON_RESET = 0, WK_ON_DROP = 1, WK_ON_PASS = 2 };
 
-/* What an exceptional situation leads to. */
+/* What an exceptional situation leads to, in mode enforce. A table_full of pass lets a SYN through
+ * that nobody will follow: its next packet is judged by mid_stream. protocol_error, tls and http1
+ * can only pass as long as no call has been taken out of the connection; else it is reset. */
 struct wk_inspect_on {
 	enum wk_on mid_stream;
 	enum wk_on table_full;
@@ -55,7 +57,9 @@ struct wk_event {
 	enum wk_reason reason;		 /* CONN */
 	uint64_t now_ns;		 /* monotonic, as the worker saw it */
 	uint64_t policy_version;
-	uint64_t ref; /* the reference that the client reads in grpc-message; 0 for none */
+	/* The reference that the client reads in grpc-message, as "%04x-%06x" of ref >> 24 and
+	 * ref & 0xffffff; 0 for none. */
+	uint64_t ref;
 	uint16_t path_len_b; /* of the whole path; what is stored is cut at WK_EVENT_PATH_MAX_B */
 	char path[WK_EVENT_PATH_MAX_B];
 	char service[WK_EVENT_NAME_MAX_B];
