@@ -31,8 +31,18 @@ quietly() {
 
 # build FOLDER [meson options]: configures once, then builds.
 build() {
+	configure "$@"
+	ninja -C "$1"
+}
+
+# build_apps FOLDER: only what runs, not what tests it.
+build_apps() {
+	configure "$1"
+	ninja -C "$1" app/wicket/wicket app/wicketctl/wicketctl
+}
+
+configure() {
 	local folder=$1
 	shift
 	[ -f "$folder/build.ninja" ] || meson setup "$folder" "$root" "$@"
-	ninja -C "$folder"
 }

@@ -194,7 +194,8 @@ class TestOperation(TestSuite):
             verify(good in text, f"{good} is not in the file")
             file = self.folder / "bad.conf"
             file.write_text(text.replace(good, bad, 1))
-            number = text[:text.index(good)].count("\n") + 1
+            at = '{ name = "rule1"' if name == "method" else good  # patterns: the line of the rule
+            number = text[:text.index(at)].count("\n") + 1
             for option in ("--check", "-c"):
                 done = self.wicket(option, str(file))
                 equal(done.returncode, 2, f"{option} of {name} ({done.stderr})")

@@ -219,6 +219,21 @@ class TestTransparency(TestSuite):
                 verify(sent in arrived, f"lost or changed on the way from {tap}: {sent.hex()}")
 
     @func_test
+    def malformed_packets_are_dropped_and_counted(self) -> None:
+        """Lengths that do not fit the frame: no address can be trusted, so nothing passes."""
+        lab = self.lab()
+        firewall = self.firewall(lab)
+        self.quiet(firewall)
+        ethernet, pad = b"\x02" + bytes(4) + b"\x99" + b"\x02" + bytes(4) + b"\x63", bytes(46)
+        frames = [ethernet + b"\x08\x00" + first + pad for first in
+                  (b"\x4f", b"\x44", b"\x65", b"\x45\x00\xff\xff")]
+        frames.append(ethernet + b"\x86\xdd" + b"\x60\x00\x00\x00\xff\xff" + pad)
+        send_raw(lab, lab.client_ns, CLIENT_TAP, frames)
+        wait_for(lambda: firewall.reasons()["drop_malformed"] == len(frames), "the drops")
+        arrived = [f.data for f in read_pcap(lab.captured()[1])]
+        verify(not any(frame in arrived for frame in frames), "a malformed packet has passed")
+
+    @func_test
     def pings_of_all_sizes_pass(self) -> None:
         """Up to the MTU and, in fragments, beyond it."""
         lab = self.lab()
