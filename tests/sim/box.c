@@ -53,6 +53,13 @@ static bool holds(void *user, enum wk_dir dir, uint64_t in)
 	return false;
 }
 
+/* A fault that holds for passive flows too. */
+static void box_fail(struct box *box, const char *what)
+{
+	box->check.mute = false;
+	check_fail(&box->check, "%s", what);
+}
+
 static int hook_judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
 		      struct wk_op_list *ops)
 {
@@ -68,17 +75,6 @@ static int hook_judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t
 	return ret;
 }
 
-/* The judge of a passive flow changes nothing, whatever it thinks. */
-static int hook_watch(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
-		      struct wk_op_list *ops)
-{
-	int ret = hook_judge(user, dir, data, len_b, ops);
-
-	for (uint32_t i = 0; ret == 0 && i < ops->n; i++)
-		ops->ops[i].kind = WK_OP_PIN;
-	return ret;
-}
-
 static void hook_finished(void *user, enum wk_dir dir)
 {
 	judge_finished(&((struct box *)user)->judge, dir);
@@ -86,9 +82,7 @@ static void hook_finished(void *user, enum wk_dir dir)
 
 static uint32_t hook_pending(void *user)
 {
-	struct box *box = user;
-
-	return box->cfg.passive ? 0 : judge_pending(&box->judge);
+	return judge_pending(&((struct box *)user)->judge);
 }
 
 static uint32_t hook_pull(void *user, uint8_t *buf, uint32_t room_b)
@@ -121,7 +115,7 @@ static void leave(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_seg 
 		trace(box->now_ns, "  box sends", pkt, what);
 	if (!pkt_read(pkt, &seg))
 		check_fail(&box->check, "a packet that does not parse was made");
-	else if (!box->cfg.passive)
+	else
 		check_out(&box->check, pkt->dir, &seg, in);
 	if (box->judge.fault)
 		check_fail(&box->check, "%s", box->judge.fault);
@@ -134,21 +128,12 @@ static void hook_tx(void *user, const struct wk_tcp_out *out)
 
 	box->built++;
 	if (box->cfg.passive)
-		check_fail(&box->check, "a passive flow built a packet");
+		box_fail(box, "a passive flow built a packet");
 	leave(box, pkt_build_out(out), NULL, "built");
 }
 
 static const struct wk_tcp_hooks hooks = {
 	.judge = hook_judge,
-	.finished = hook_finished,
-	.pending = hook_pending,
-	.pull = hook_pull,
-	.farewell = hook_farewell,
-	.tx = hook_tx,
-};
-
-static const struct wk_tcp_hooks hooks_passive = {
-	.judge = hook_watch,
 	.finished = hook_finished,
 	.pending = hook_pending,
 	.pull = hook_pull,
@@ -163,9 +148,17 @@ static struct wk_tcp_env env_now(struct box *box)
 		.mem = box->mem,
 		.stats = &box->stats,
 		.limits = &box->cfg.limits,
-		.hooks = box->cfg.passive ? &hooks_passive : &hooks,
+		.hooks = &hooks,
 		.user = box,
 	};
+}
+
+static void set_passive(struct box *box, bool passive)
+{
+	box->cfg.passive = box->judge.passive = box->check.mute = passive;
+	if (box->cfg.verbose)
+		printf("%12.6f the flow is %s\n", (double)box->now_ns / 1e9,
+		       passive ? "passive" : "enforcing");
 }
 
 void box_init(struct box *box, const struct box_cfg *cfg, uint64_t salt, uint32_t insert_max_b)
@@ -173,7 +166,10 @@ void box_init(struct box *box, const struct box_cfg *cfg, uint64_t salt, uint32_
 	size_t footprint = wk_mem_footprint(ARENA_B);
 
 	*box = (struct box){ .cfg = *cfg, .poke_ns = UINT64_MAX, .reset_ns = UINT64_MAX };
+	box->switch_ns = UINT64_MAX;
+	box->want_passive = cfg->passive;
 	judge_init(&box->judge, salt, insert_max_b);
+	set_passive(box, cfg->passive);
 	box->check.judge = &box->judge;
 	box->check.holds = holds;
 	box->check.user = box;
@@ -209,8 +205,6 @@ void box_close(struct box *box)
 /* What lib/inspect writes into a packet that goes on. */
 static void apply(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_result *result)
 {
-	if (result->edits && box->cfg.passive)
-		check_fail(&box->check, "a passive flow edited a packet");
 	if (result->edits & WK_TCP_EDIT_SYN_OPTS)
 		wk_tcp_syn_filter(pkt->b + WK_TCP_HDR_MIN_B,
 				  (uint32_t)(pkt->b[12] >> 4) * 4 - WK_TCP_HDR_MIN_B);
@@ -253,6 +247,23 @@ static bool find_flow(struct box *box, enum wk_dir dir, const struct wk_tcp_seg 
 	return true;
 }
 
+/* Brings the flow to the mode asked for, as soon as it can be. */
+static void follow_mode(struct box *box)
+{
+	bool mid_stream;
+
+	if (box->now_ns >= box->switch_ns) {
+		box->want_passive = !box->want_passive;
+		box->switch_ns = box->now_ns + box->switch_gap_ns;
+	}
+	if (box->want_passive == box->cfg.passive)
+		return;
+	if (box->want_passive && judge_pending(&box->judge) == 0 && wk_tcp_relax(&box->flow))
+		set_passive(box, true);
+	else if (!box->want_passive && wk_tcp_enforce(&box->flow, &mid_stream))
+		set_passive(box, false);
+}
+
 static void settle(struct box *box, enum wk_dir dir)
 {
 	struct judge_dir *d = &box->judge.dir[dir];
@@ -284,15 +295,18 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 		check_forged(&box->check);
 	else
 		check_in(&box->check, pkt->dir, &own);
+	follow_mode(box);
 	settle(box, WK_C2S);
+	box->check.resent = UINT64_MAX;
 	wk_tcp_input(&box->flow, pkt->dir, &seg, &env, &result);
 	check_bound(&box->check);
+	if (!forged)
+		check_hole(&box->check, pkt->dir, &own);
 	if (box->cfg.verbose)
 		printf("%12.6f   %s, %s, edits %x\n", (double)now_ns / 1e9, verdicts[result.verdict],
 		       wk_reason_key(result.reason), result.edits);
 	if (box->cfg.passive && (result.verdict != WK_TCP_FORWARD || result.edits))
-		check_fail(&box->check, "a passive flow did not forward: %s",
-			   wk_reason_key(result.reason));
+		box_fail(box, "a passive flow did not forward");
 	if (box->judge.fault)
 		check_fail(&box->check, "%s", box->judge.fault);
 	if (result.verdict == WK_TCP_FORWARD) {
@@ -323,6 +337,21 @@ uint64_t box_deadline(const struct box *box)
 	return at;
 }
 
+/* Resets both sides, with the next insertion as last words. */
+static void end_by_operator(struct box *box, const struct wk_tcp_env *env)
+{
+	uint8_t buf[PROTO_INSERT_MAX_B];
+	uint32_t len_b = 0;
+
+	box->reset_ns = UINT64_MAX;
+	box->excused = true;
+	if (box->judge.dir[WK_S2C].started && wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED) {
+		box->judge.wanted = box->judge.pulled + 1;
+		len_b = judge_pull(&box->judge, buf, sizeof(buf));
+	}
+	wk_tcp_reset(&box->flow, env, buf, len_b);
+}
+
 void box_timer(struct box *box, uint64_t now_ns)
 {
 	struct wk_tcp_env env;
@@ -335,10 +364,8 @@ void box_timer(struct box *box, uint64_t now_ns)
 		box->judge.wanted++;
 		wk_tcp_poke(&box->flow, &env);
 	}
-	if (now_ns >= box->reset_ns) {
-		box->reset_ns = UINT64_MAX;
-		wk_tcp_reset(&box->flow, &env, NULL, 0);
-	}
+	if (now_ns >= box->reset_ns)
+		end_by_operator(box, &env);
 	if (now_ns < wk_tcp_deadline(&box->flow, &box->cfg.limits))
 		return;
 	if (!wk_tcp_timer(&box->flow, &env)) {

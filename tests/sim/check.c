@@ -13,7 +13,7 @@ void check_fail(struct check *check, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (check->fault[0])
+	if (check->fault[0] || check->mute)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(check->fault, sizeof(check->fault), fmt, ap);
@@ -183,6 +183,8 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 		check_fail(check, "bytes of stream %d to %lu beyond the window's edge %lu", dir, end,
 			   half->edge_max);
 	check_bytes(check, dir, off, seg->data, seg->data_len_b);
+	if (dir == WK_S2C && off < check->resent)
+		check->resent = off;
 	if (end > half->end_out)
 		half->end_out = end;
 }
@@ -255,6 +257,7 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 
 void check_forged(struct check *check)
 {
+	check->dups = 3; /* it may have been a duplicate too */
 	for (int i = 0; i < 2; i++) {
 		check->half[i].stale_ack = check->half[i].ack_max;
 		check->half[i].stale_edge = check->half[i].edge_max;

@@ -58,6 +58,9 @@ struct check {
 	bool ts;
 	struct check_insert *inserts;
 	uint32_t n_inserts;
+	bool mute;	 /* only watch: the flow is passive */
+	uint32_t dups;	 /* of the client's, since its last news */
+	uint64_t resent; /* lowest offset of the server's stream that left in this call */
 	char fault[256]; /* empty: none */
 };
 
@@ -76,6 +79,8 @@ void check_inserted(struct check *check, uint64_t out, uint64_t len_b);
 void check_fail(struct check *check, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* check_ack.c */
+/* Are three duplicates about a lost insertion answered with it? After each packet. */
+void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg);
 /* Looks how far windows may go by now. */
 void check_bound(struct check *check);
 void check_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,

@@ -177,6 +177,31 @@ void check_bound(struct check *check)
 	}
 }
 
+void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	const struct check_half *half = &check->half[WK_S2C];
+	bool pure = seg->data_len_b == 0 && !(seg->flags & (WK_TCP_SYN | WK_TCP_FIN | WK_TCP_RST));
+	int64_t ack = wk_seq_unwrap(half->isn, seg->ack, half->ack_max);
+
+	if (dir != WK_C2S || !half->open || ack != (int64_t)half->ack_max ||
+	    half->ack_max > half->stale_ack) {
+		check->dups = half->ack_max > half->stale_ack ? 0 : check->dups;
+		return;
+	}
+	if (!pure || half->edge_max > half->stale_edge || half->end_out <= half->ack_max)
+		return;
+	if (++check->dups != 3 || half->edge_max <= half->ack_max)
+		return;
+	for (uint32_t i = 0; i < check->n_inserts; i++) {
+		const struct check_insert *ins = &check->inserts[i];
+
+		if (half->ack_max > ins->out && half->ack_max <= ins->out + ins->len_b &&
+		    check->resent != half->ack_max)
+			check_fail(check, "three duplicates, and the insertion at %lu is not sent again",
+				   half->ack_max);
+	}
+}
+
 static void check_edge(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		       const struct wk_tcp_seg *in, uint64_t ack)
 {

@@ -22,6 +22,7 @@ void judge_fini(struct judge *judge)
 		free(judge->dir[i].map);
 		free(judge->dir[i].held);
 		ranges_fini(&judge->dir[i].kept);
+		ranges_fini(&judge->dir[i].watched);
 	}
 	free(judge->scratch);
 }
@@ -34,6 +35,8 @@ static bool whole(struct judge *judge, const uint8_t *p, const struct proto_hdr 
 	uint8_t *out = judge->scratch + judge->scratch_b;
 	uint32_t out_b;
 
+	if (judge->passive)
+		return wk_op_push(ops, WK_OP_PIN, len_b, true);
 	switch (hdr->kind) {
 	case PROTO_CTRL:
 		return wk_op_push(ops, WK_OP_PIN, len_b, true);
@@ -63,7 +66,7 @@ static uint32_t stream_on(struct judge_dir *d, uint32_t avail_b, struct wk_op_li
 	bool end = n == d->rem_b;
 	enum wk_op_kind kind = WK_OP_DEL;
 
-	if (d->rem_kind == PROTO_DATA || d->rem_kind == PROTO_HEAD)
+	if (d->rem_watched || d->rem_kind == PROTO_DATA || d->rem_kind == PROTO_HEAD)
 		kind = WK_OP_PASS;
 	if (!wk_op_push(ops, kind, n, end && d->rem_kind != PROTO_HEAD))
 		return 0;
@@ -77,12 +80,15 @@ static bool begin(struct judge *judge, struct judge_dir *d, const struct proto_h
 {
 	bool end = hdr->len_b == 0 && hdr->kind != PROTO_HEAD;
 
+	if (judge->passive && kind == WK_OP_DEL)
+		kind = WK_OP_PIN;
 	if (!wk_op_push(ops, kind, piece_b, end))
 		return false;
-	if (hdr->kind == PROTO_DENY_STREAM)
+	if (hdr->kind == PROTO_DENY_STREAM && !judge->passive)
 		judge->wanted++;
 	d->rem_b = hdr->len_b;
 	d->rem_kind = hdr->kind;
+	d->rem_watched = judge->passive;
 	return true;
 }
 
@@ -260,12 +266,16 @@ int judge_bytes(struct judge *judge, enum wk_dir dir, const uint8_t *data, uint3
 	judge->scratch_b = 0;
 	ops->n = 0;
 	while (at < len_b && n > 0) {
+		bool starts = d->rem_b == 0;
+
 		if (d->rem_b > 0)
 			n = stream_on(d, len_b - at, ops);
 		else if (dir == WK_C2S)
 			n = client_frame(judge, d, data + at, len_b - at, ops);
 		else
 			n = server_frame(judge, d, data + at, len_b - at, ops);
+		if (n > 0 && starts && judge->passive)
+			ranges_add(&d->watched, d->in_b + at, d->in_b + at + (uint32_t)n);
 		if (n > 0)
 			at += (uint32_t)n;
 	}
@@ -290,7 +300,7 @@ void judge_finished(struct judge *judge, enum wk_dir dir)
 
 uint32_t judge_pending(struct judge *judge)
 {
-	if (!judge->dir[WK_S2C].started || judge->pulled == judge->wanted)
+	if (judge->passive || !judge->dir[WK_S2C].started || judge->pulled == judge->wanted)
 		return 0;
 	return proto_insertion_b(judge->salt, judge->pulled, judge->insert_max_b);
 }

@@ -27,6 +27,7 @@ struct judge_dir {
 	bool started;	   /* the preface, or the server's SETTINGS, has been judged */
 	uint32_t rem_b;	   /* of the frame that streams through */
 	uint8_t rem_kind;
+	bool rem_watched; /* it began while nothing was to be changed */
 	uint8_t hdr[PROTO_HDR_B]; /* server: a header comes in pieces */
 	uint32_t hdr_b;
 	bool finished;
@@ -41,6 +42,7 @@ struct judge_dir {
 	uint32_t n_map;
 	uint32_t cap_map;
 	int64_t shift_max; /* highest in - out since last asked */
+	struct ranges watched; /* frames that began while nothing was to be changed */
 	struct ranges kept; /* what the box has had to keep for a while: payload offsets */
 	uint8_t *held;	   /* what was left over at the last call */
 	uint32_t held_b;
@@ -49,6 +51,7 @@ struct judge_dir {
 
 struct judge {
 	struct judge_dir dir[2];
+	bool passive;	      /* nothing is to be changed */
 	uint64_t salt;	      /* of the insertions */
 	uint32_t insert_max_b;
 	uint32_t wanted;      /* insertions */

@@ -7,7 +7,7 @@
 #define US 1000ull
 
 static const char *const names[PROFILES] = {
-	"any", "edit", "unedited", "clean", "passive", "liar", "noise", "direct",
+	"any", "edit", "unedited", "clean", "passive", "liar", "noise", "switch", "direct",
 };
 
 const char *profile_name(enum profile_kind kind)
@@ -149,6 +149,27 @@ static void choose_end(struct profile *profile, struct sim_rng *rng)
 		client->abort_ns = at;
 	if (profile->end == END_SERVER_RST)
 		server->abort_ns = at;
+	if (profile->end == END_BOX_RST && (profile->kind == PROFILE_PASSIVE ||
+					    profile->kind == PROFILE_SWITCH ||
+					    profile->kind == PROFILE_DIRECT))
+		profile->end = END_BOTH;
+	if (profile->end == END_BOX_RST)
+		profile->reset_ns = at;
+}
+
+/* Sometimes hardly any room: what does not fit must come again, not be lost. */
+static void choose_limits(struct profile *profile, struct sim_rng *rng)
+{
+	struct wk_tcp_limits *limits = &profile->limits;
+
+	if (profile->kind == PROFILE_PASSIVE || profile->kind == PROFILE_SWITCH ||
+	    profile->kind == PROFILE_CLEAN ||
+	    !rng_chance(rng, 250))
+		return;
+	limits->hold_b = 10000 + profile->client.mss;
+	limits->ooo_b = rng_range32(rng, 2000, 20000);
+	limits->ledger_b = rng_range32(rng, 1000, 20000);
+	limits->ledger_records = rng_range32(rng, 4, 64);
 }
 
 /* What distinguishes the kinds of run. */
@@ -172,6 +193,11 @@ static void choose_kind(struct profile *profile, struct sim_rng *rng)
 		profile->client.lie_permille = 500;
 		profile->server.strict = false;
 		break;
+	case PROFILE_SWITCH:
+		profile->starts_passive = rng_chance(rng, 700);
+		profile->switch_ns = rng_range(rng, 20, 400) * MS;
+		profile->client_mix.truncated = false;
+		break;
 	case PROFILE_NOISE:
 		profile->noise_gap_ns = rng_range(rng, 1, 50) * MS;
 		break;
@@ -185,14 +211,17 @@ void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind ki
 	struct sim_rng rng = { .state = seed * 0x100000001b3ull + 7 };
 	uint64_t what = rng_range(&rng, 0, 99);
 
-	*profile = (struct profile){ .seed = seed, .poke_ns = NEVER, .limits = wk_tcp_limits_default };
+	*profile = (struct profile){ .seed = seed, .poke_ns = NEVER,
+				      .reset_ns = NEVER,
+				      .limits = wk_tcp_limits_default };
 	if (kind == PROFILE_ANY)
 		kind = what < 58   ? PROFILE_EDIT
 		       : what < 70 ? PROFILE_UNEDITED
 		       : what < 76 ? PROFILE_CLEAN
 		       : what < 82 ? PROFILE_PASSIVE
-		       : what < 90 ? PROFILE_LIAR
-				   : PROFILE_NOISE;
+		       : what < 88 ? PROFILE_LIAR
+		       : what < 95 ? PROFILE_NOISE
+				   : PROFILE_SWITCH;
 	profile->kind = kind;
 	profile->client.name = "client";
 	profile->client.dir = WK_C2S;
@@ -208,5 +237,6 @@ void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind ki
 	choose_mix(profile, &rng);
 	choose_end(profile, &rng);
 	choose_kind(profile, &rng);
+	choose_limits(profile, &rng);
 	profile->rng = rng_fork(&rng);
 }

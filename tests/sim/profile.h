@@ -16,6 +16,7 @@ enum profile_end {
 	END_BOTH,	 /* each when it has written everything */
 	END_CLIENT_RST,
 	END_SERVER_RST,
+	END_BOX_RST, /* the operator's */
 	ENDS,
 };
 
@@ -28,6 +29,7 @@ enum profile_kind {
 	PROFILE_PASSIVE,
 	PROFILE_LIAR,	  /* the client's retransmissions say something else */
 	PROFILE_NOISE,	  /* forged packets in between */
+	PROFILE_SWITCH,	  /* between passive and enforcing while it runs */
 	PROFILE_DIRECT,	  /* no box: the endpoints against each other */
 	PROFILES,
 };
@@ -44,6 +46,9 @@ struct profile {
 	struct wk_tcp_limits limits;
 	uint32_t insert_max_b;
 	uint64_t poke_ns;
+	uint64_t reset_ns;
+	uint64_t switch_ns; /* of the mode, back and forth; 0: never */
+	bool starts_passive;
 	uint64_t noise_gap_ns; /* 0: none */
 	struct sim_rng rng;    /* for the rest of the run */
 };

@@ -28,7 +28,8 @@ static uint64_t edit_frame(const uint8_t *p, uint64_t len_b, const struct proto_
 	}
 }
 
-uint8_t *reference_client(const uint8_t *in, uint64_t len_b, uint64_t *out_b)
+uint8_t *reference_client(const uint8_t *in, uint64_t len_b, const struct ranges *watched,
+			  uint64_t *out_b)
 {
 	uint64_t at = PROTO_PREFACE_B, cap = len_b + PROTO_REPL_MAX_B;
 	uint8_t *out = malloc(cap);
@@ -54,7 +55,12 @@ uint8_t *reference_client(const uint8_t *in, uint64_t len_b, uint64_t *out_b)
 			if (!out)
 				abort();
 		}
-		*out_b += edit_frame(in + at, n, &hdr, out + *out_b);
+		if (ranges_find(watched, at)) {
+			memcpy(out + *out_b, in + at, n);
+			*out_b += n;
+		} else {
+			*out_b += edit_frame(in + at, n, &hdr, out + *out_b);
+		}
 		at += n;
 	}
 	return out;
@@ -78,7 +84,7 @@ static uint64_t insertion(struct reference_got *got, uint64_t at, const char **w
 }
 
 static const char *same_frame(const uint8_t *sent, uint64_t sent_b, const uint8_t *got,
-			      uint64_t got_b, uint64_t at)
+			      uint64_t got_b, bool must)
 {
 	uint64_t n = sent_b < got_b ? sent_b : got_b;
 	uint8_t *patched = malloc(sent_b);
@@ -91,7 +97,7 @@ static const char *same_frame(const uint8_t *sent, uint64_t sent_b, const uint8_
 		if (sent[3] != PROTO_SETTINGS || !proto_patch(sent, (uint32_t)sent_b, patched) ||
 		    memcmp(patched, got, n) != 0)
 			wrong = "the client got other bytes than the server sent";
-	} else if (at == 0 && n == sent_b && proto_patch(sent, (uint32_t)sent_b, patched)) {
+	} else if (must && n == sent_b && proto_patch(sent, (uint32_t)sent_b, patched)) {
 		wrong = "the first SETTINGS were not patched";
 	}
 	free(patched);
@@ -118,7 +124,8 @@ const char *reference_server(const uint8_t *sent, uint64_t sent_b, struct refere
 			return "the client got more than the server sent";
 		proto_read(sent + at, &hdr);
 		n = PROTO_HDR_B + (uint64_t)hdr.len_b;
-		wrong = same_frame(sent + at, n, got->bytes + from, got->len_b - from, at);
+		wrong = same_frame(sent + at, n, got->bytes + from, got->len_b - from,
+				   at == 0 && !got->may_stay);
 		may_insert = hdr.kind != PROTO_HEAD;
 		from += n < got->len_b - from ? n : got->len_b - from;
 		at += n;
