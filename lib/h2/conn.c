@@ -29,6 +29,7 @@ struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env)
 	STAILQ_INIT(&conn->answers);
 	conn->max_frame_b = H2_FRAME_DEFAULT_B;
 	conn->max_streams = UINT32_MAX;
+	conn->window_b = H2_WINDOW_DEFAULT_B;
 	conn->goaway_last = H2_ID_MASK;
 	conn->reply_table_b = H2_TABLE_DEFAULT_B;
 	conn->tokens = env->limits->control_burst;

@@ -73,6 +73,23 @@ static enum wk_h2_error settings_frame(struct h2_cut *cut, const struct h2_frame
 	return full ? WK_H2_E_FLOOD : WK_H2_E_OK;
 }
 
+/* A window that grows beyond its limit makes the server reset the stream or the connection: a cheap
+ * way to keep it busy. The server cannot have more room left than counted here, and an honest
+ * client never counts less. */
+static enum wk_h2_error window_frame(struct wk_h2_conn *conn, const struct h2_frame *f,
+				     struct h2_stream *stream, uint32_t increment_b)
+{
+	int64_t initial_b = f->id == 0 ? H2_WINDOW_DEFAULT_B : conn->window_b;
+	int64_t *granted_b = f->id == 0 ? &conn->granted_b : stream ? &stream->granted_b : NULL;
+
+	if (increment_b == 0)
+		return WK_H2_E_WINDOW;
+	if (!granted_b)
+		return WK_H2_E_OK;
+	*granted_b += increment_b;
+	return initial_b + *granted_b > H2_ID_MASK ? WK_H2_E_WINDOW : WK_H2_E_OK;
+}
+
 /* What the frame does to our view of the connection. *keep: whether the server may see it. */
 static enum wk_h2_error apply(struct h2_cut *cut, const struct h2_frame *f,
 			      struct h2_stream *stream, bool *keep)
@@ -94,7 +111,7 @@ static enum wk_h2_error apply(struct h2_cut *cut, const struct h2_frame *f,
 		id = h2_get32(payload) & H2_ID_MASK;
 		return id == f->id ? WK_H2_E_STREAM_ID : WK_H2_E_OK;
 	case H2_WINDOW_UPDATE:
-		return (h2_get32(payload) & H2_ID_MASK) == 0 ? WK_H2_E_WINDOW : WK_H2_E_OK;
+		return window_frame(conn, f, stream, h2_get32(payload) & H2_ID_MASK);
 	case H2_PRIORITY_UPDATE:
 		id = h2_get32(payload) & H2_ID_MASK;
 		*keep = !conn->deleting || h2_stream_find(&conn->streams, id);

@@ -128,10 +128,13 @@ static enum h2_step promise_step(struct h2_cut *cut, const struct h2_frame *f)
 static enum h2_step stream_step(struct h2_cut *cut, const struct h2_frame *f)
 {
 	struct wk_h2_conn *conn = cut->conn;
-	struct h2_stream *stream = NULL;
+	struct h2_stream *stream = h2_stream_find(&conn->streams, f->id);
 
-	if (f->type == H2_RST_STREAM || (f->flags & H2_FLAG_END_STREAM))
-		stream = h2_stream_find(&conn->streams, f->id);
+	if (f->type == H2_DATA) {
+		conn->granted_b -= f->len_b;
+		if (stream)
+			stream->granted_b -= f->len_b;
+	}
 	if (f->type == H2_RST_STREAM) {
 		/* A client that makes the server reset streams gains nothing by it. */
 		if (!h2_charge(conn, cut->env))
@@ -139,7 +142,7 @@ static enum h2_step stream_step(struct h2_cut *cut, const struct h2_frame *f)
 		if (stream)
 			h2_stream_remove(&conn->streams, stream);
 	} else {
-		if (stream)
+		if (stream && (f->flags & H2_FLAG_END_STREAM))
 			h2_stream_server_ended(&conn->streams, stream);
 		if (f->type == H2_HEADERS)
 			begin_block(cut, f);

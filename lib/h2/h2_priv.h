@@ -12,6 +12,7 @@
 #define H2_FRAME_DEFAULT_B  16384u /* SETTINGS_MAX_FRAME_SIZE before any SETTINGS */
 #define H2_TABLE_DEFAULT_B  4096u  /* SETTINGS_HEADER_TABLE_SIZE before any SETTINGS */
 #define H2_TABLE_FOLLOWED_B 65536u /* largest table we follow when it could not be clamped */
+#define H2_WINDOW_DEFAULT_B 65535u /* INITIAL_WINDOW_SIZE before any SETTINGS */
 #define H2_ABSENT           UINT32_MAX
 #define H2_NOTES_MAX        16u
 
@@ -48,6 +49,7 @@ struct h2_note {
 	uint32_t table_min_b;
 	uint32_t table_last_b;
 	uint32_t streams;
+	uint32_t window_b;
 };
 
 /* SETTINGS that wait for their ACK, oldest first. */
@@ -61,6 +63,7 @@ struct h2_stream {
 	uint32_t id;
 	bool client_ended;
 	bool server_ended;
+	int64_t granted_b; /* WINDOW_UPDATEs of the client less the server's DATA */
 };
 
 /* The open allowed streams, sorted by id: new ids are always the highest. */
@@ -110,6 +113,8 @@ struct wk_h2_conn {
 	struct h2_streams streams;
 	uint32_t max_frame_b; /* largest MAX_FRAME_SIZE the server ever announced */
 	uint32_t max_streams; /* the server's, as acknowledged */
+	uint32_t window_b;    /* the client\'s INITIAL_WINDOW_SIZE */
+	int64_t granted_b;    /* as that of a stream, for the whole connection */
 	struct h2_notes server_notes;
 
 	/* server to client */

@@ -58,7 +58,7 @@ static void note_table(struct h2_note *note, uint32_t value)
 static bool read_settings(const uint8_t *payload, uint32_t len_b, struct h2_note *note,
 			  uint32_t *max_frame_b)
 {
-	*note = (struct h2_note){ H2_ABSENT, H2_ABSENT, H2_ABSENT };
+	*note = (struct h2_note){ H2_ABSENT, H2_ABSENT, H2_ABSENT, H2_ABSENT };
 	for (uint32_t at = 0; at + SETTING_B <= len_b; at += SETTING_B) {
 		uint32_t id = (uint32_t)payload[at] << 8 | payload[at + 1];
 		uint32_t value = h2_get32(payload + at + 2);
@@ -69,6 +69,8 @@ static bool read_settings(const uint8_t *payload, uint32_t len_b, struct h2_note
 			note_table(note, value);
 		else if (id == MAX_CONCURRENT_STREAMS)
 			note->streams = value;
+		else if (id == INITIAL_WINDOW_SIZE)
+			note->window_b = value;
 		else if (id == MAX_FRAME_SIZE && value > *max_frame_b)
 			*max_frame_b = value;
 	}
@@ -82,6 +84,8 @@ bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_
 
 	if (!read_settings(payload, len_b, &note, &unused))
 		return false;
+	if (note.window_b != H2_ABSENT)
+		conn->window_b = note.window_b;
 	*full = !h2_notes_push(&conn->client_notes, &note);
 	return true;
 }

@@ -13,7 +13,7 @@
  * patched.
  *
  * Knows no TCP and no policy. Owner: one lcore, that of `lcore`. Memory: about 700 bytes, the HPACK
- * decoder (1.3 to 16 KiB), 8 bytes an open stream and about 64 a waiting reply, from env->mem. */
+ * decoder (1.3 to 16 KiB), 16 bytes an open stream and about 64 a waiting reply, from env->mem. */
 #pragma once
 
 #include <stdbool.h>
@@ -59,7 +59,7 @@ enum wk_h2_code {
 	X(STREAM_CLOSED, h2_stream_closed, "a frame on a half-closed stream")                      \
 	X(SETTINGS, h2_settings, "a SETTINGS frame or value that is not allowed")                  \
 	X(PUSH, h2_push, "PUSH_PROMISE from a client")                                             \
-	X(WINDOW, h2_window, "WINDOW_UPDATE of zero")                                              \
+	X(WINDOW, h2_window, "WINDOW_UPDATE of zero, or beyond the largest window")                \
 	X(HPACK, hpack_error, "a header block that does not decode")                               \
 	X(BLOCK_CAP, hdr_block_cap, "a header block above its limit")                              \
 	X(CONTINUATION_CAP, continuation_cap, "too many CONTINUATION frames")                      \
