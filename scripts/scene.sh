@@ -24,7 +24,7 @@ wicketctl=$root/build/app/wicketctl/wicketctl
 scene_lock() {
 	mkdir -p "$scene"
 	exec 9>"$scene.lock"
-	flock -n 9 || die "another demo or lab is running"
+	flock -w 5 9 || die "another demo or lab is running"
 }
 
 # scene_conf MODE: the whole configuration; a policy is applied by saying "enforce".

@@ -13,6 +13,7 @@ import ctypes
 import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -249,6 +250,8 @@ class Lab:
                 process.stop(seconds=3.0)
         for netns in (self.client_ns, self.server_ns, self.box_ns):
             remove_netns(netns)
+        for runtime in Path("/var/run/dpdk").glob(f"{self.name}*"):
+            shutil.rmtree(runtime, ignore_errors=True)
 
 
 def remove_netns(netns: str) -> None:
