@@ -118,7 +118,7 @@ static void old_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	}
 	if (ledger_differs(half, in, seg->data, seg->data_len_b))
 		wk_count(c->env->stats, WK_CNT_RETRANS_MISMATCH, 1);
-	else if (half_plain(half) && ack_as_is(c, dir, news) && in >= half->acked_in &&
+	else if (!c->cut && half_plain(half) && ack_as_is(c, dir, news) && in >= half->acked_in &&
 		 end <= half->e_in && end <= half->nxt_out) {
 		forward(c, dir, seg, 0, true);
 		return;
@@ -134,6 +134,25 @@ static void old_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	}
 	deliver_ack(c, dir, seg, news, emitted);
 	set_absorb(c->result, WK_ABSORB_REBUILT);
+}
+
+/* No room for new bytes. What the segment repeats is sent on all the same: until the receiver has it,
+ * the ledger stays full. */
+static void ledger_full(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
+			const struct ack_news *news)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct wk_tcp_seg old = *seg;
+
+	if (in < half->e_in) {
+		old.data_len_b = (uint32_t)(half->e_in - in);
+		old.flags &= (uint8_t)~(WK_TCP_FIN | WK_TCP_PSH);
+		c->cut = true;
+		old_bytes(c, dir, &old, in, news);
+	} else {
+		deliver_ack(c, dir, seg, news, c->emitted[dir]);
+	}
+	set_drop(c->result, WK_DROP_LEDGER_CAP);
 }
 
 /* Server to client, out-of-order segments go on at once: nothing in them can be denied. Not while an
@@ -373,7 +392,7 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		out_of_order(c, dir, seg, in, news);
 	else if (dir == WK_C2S && (half->ledger_b > c->env->limits->ledger_b ||
 				   half->n_recs > c->env->limits->ledger_records))
-		set_drop(c->result, WK_DROP_LEDGER_CAP);
+		ledger_full(c, dir, seg, in, news);
 	else
 		new_bytes(c, dir, seg, in, news);
 	end += is_fin(seg) ? 1 : 0;
