@@ -300,7 +300,7 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	box->check.resent = UINT64_MAX;
 	wk_tcp_input(&box->flow, pkt->dir, &seg, &env, &result);
 	check_bound(&box->check);
-	if (!forged)
+	if (!forged && wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
 		check_hole(&box->check, pkt->dir, &own);
 	if (box->cfg.verbose)
 		printf("%12.6f   %s, %s, edits %x\n", (double)now_ns / 1e9, verdicts[result.verdict],
