@@ -255,7 +255,7 @@ static const char *check_l4(const struct pair *pair, enum wk_dir dir, const uint
 {
 	uint32_t from = dir == WK_C2S ? pair->conf.client_port : pair->conf.server_port;
 	uint32_t to = dir == WK_C2S ? pair->conf.server_port : pair->conf.client_port;
-	uint32_t hdr_b = tcp[12] >> 4 << 2;
+	uint32_t hdr_b = (uint32_t)tcp[12] >> 4 << 2;
 
 	if (tcp_csum(pair, src_dst, tcp, l4_b) != 0)
 		return "bad TCP checksum";
