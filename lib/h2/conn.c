@@ -13,7 +13,7 @@ const struct wk_h2_limits wk_h2_limits_default = {
 	.control_burst = 2000,
 	.control_frame_b = 16 * 1024,
 	.credit_b = 16 * 1024,
-	.hold_ns = 30 * 1000000000ull,
+	.hold_ns = 60 * 1000000000ull,
 };
 
 struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env)
@@ -56,7 +56,8 @@ static uint32_t to_boundary(const struct wk_h2_conn *conn, enum wk_dir dir)
 }
 
 /* A client that feeds a frame byte by byte costs memory for as long as it likes. The clock runs
- * from the first feed that left something uncovered. */
+ * from the first feed that left more than part of a frame header uncovered: that much is cheap, and
+ * a server that does not read for a while can leave an honest client there. */
 static bool held_too_long(const struct wk_h2_conn *conn, const struct wk_h2_env *env)
 {
 	return conn->held_ns > 0 && env->limits->hold_ns > 0 &&
@@ -65,7 +66,7 @@ static bool held_too_long(const struct wk_h2_conn *conn, const struct wk_h2_env 
 
 static void note_held(struct wk_h2_conn *conn, const struct h2_cut *cut)
 {
-	if (cut->len_b == 0)
+	if (cut->len_b < H2_FRAME_HDR_B)
 		conn->held_ns = 0;
 	else if (conn->held_ns == 0 || cut->ops->n > 0)
 		conn->held_ns = cut->env->now_ns;
