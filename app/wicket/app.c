@@ -2,6 +2,7 @@
 /* app.c - tables, first snapshot and workers: made in this order, undone in reverse. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -18,10 +19,10 @@
 
 WK_LOG_TYPE(app);
 
-#define KIB	     1024u
+#define KIB          1024u
 #define READY_WAIT_S 5u
 #define STOP_WAIT_S  3u
-#define POLL_NS	     200000l
+#define POLL_NS      200000l
 
 static void nap(void)
 {
@@ -161,7 +162,8 @@ int wk_app_tables_init(struct wk_app *app)
 	wire_names(app);
 	app->n_workers = wk_eal_workers(conf);
 	if (app->n_workers < conf->workers)
-		WK_LOG(app, WARNING, "%u workers for %u wires: the others would have nothing to do\n",
+		WK_LOG(app, WARNING,
+		       "%u workers for %u wires: the others would have nothing to do\n",
 		       conf->workers, app->n_wires);
 	rc = rcu_make(app);
 	if (rc == 0)
@@ -169,9 +171,11 @@ int wk_app_tables_init(struct wk_app *app)
 	for (uint32_t i = 0; i < app->n_workers && rc == 0; i++) {
 		rc = worker_make(app, i);
 		if (rc != 0)
-			WK_LOG(app, ERR, "worker %u: %s; %u flows and %u KiB held for each worker "
-			       "need %u MiB in all\n", i, strerror(-rc), conf->limits.flows,
-			       conf->limits.held_kib, wk_eal_memory_mib(conf));
+			WK_LOG(app, ERR,
+			       "worker %u: %s; %u flows and %u KiB held for each worker "
+			       "need %u MiB in all\n",
+			       i, strerror(-rc), conf->limits.flows, conf->limits.held_kib,
+			       wk_eal_memory_mib(conf));
 	}
 	if (rc != 0)
 		wk_app_tables_fini(app);
@@ -287,16 +291,13 @@ uint32_t wk_app_edited_flows(struct wk_app *app)
 	for (uint32_t i = 0; i < app->launched; i++) {
 		uint32_t pos = 0;
 
-		while (pos != UINT32_MAX) {
-			const struct wk_ask *ask = wk_worker_ask(app->workers[i], WK_ASK_FLOWS, pos);
+		while (pos != UINT32_MAX && edited == 0) {
+			const struct wk_ask *ask =
+				wk_worker_ask(app->workers[i], WK_ASK_EDITED, pos);
 
-			if (!ask) {
-				edited++;
-				break;
-			}
-			for (uint32_t row = 0; row < ask->n; row++)
-				edited += ask->rows[row].edited;
-			pos = ask->pos;
+			edited += ask ? ask->n : 1;
+			pos = ask ? ask->pos : UINT32_MAX;
+			wk_app_drain(app); /* a large table takes a while */
 		}
 	}
 	pthread_mutex_unlock(&app->ask_lock);

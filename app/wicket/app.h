@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* app.h - the running program: what main.c starts and stops, in order.
  *
- * One struct wk_app, of the main lcore. The telemetry thread reads ports, workers and, under `lock`,
- * the snapshot. */
+ * One struct wk_app, of the main lcore. The telemetry thread reads ports, workers and, under
+ * `lock`, the snapshot. */
 #pragma once
 
 #include <pthread.h>
@@ -32,8 +32,8 @@ struct wk_app {
 
 	struct rte_rcu_qsbr *rcu;
 	struct wk_snapshot *_Atomic snapshot;
-	uint64_t last_version; /* given out; never used twice */
-	pthread_mutex_t lock;  /* exchange of the snapshot against its readers in telemetry */
+	uint64_t last_version;    /* given out; never used twice */
+	pthread_mutex_t lock;     /* exchange of the snapshot against its readers in telemetry */
 	pthread_mutex_t ask_lock; /* one question at a time */
 
 	uint32_t n_workers;
@@ -58,8 +58,8 @@ void wk_app_run(struct wk_app *app);
 /* Writes events of all workers. */
 void wk_app_drain(struct wk_app *app);
 
-/* Connections whose numbers are translated right now, asked from the workers; any but zero when one
- * of them does not answer. */
+/* Are there connections whose numbers are translated right now? Asked from the workers; more than 0
+ * if so, or when one of them does not answer. */
 uint32_t wk_app_edited_flows(struct wk_app *app);
 
 /* reload.c: all or nothing. @return 0 or -errno, logged; on failure the old one stays. */

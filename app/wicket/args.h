@@ -20,7 +20,7 @@ enum wk_args_mode {
 struct wk_args {
 	enum wk_args_mode mode;
 	const char *file; /* NULL with DUMP: the defaults */
-	char **eal;	  /* what stood behind "--" */
+	char **eal;       /* what stood behind "--" */
 	int n_eal;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock.h - the workers' clock: nanoseconds of the TSC since it began, monotonic, no system call. */
+/* clock.h - the workers' clock: nanoseconds of the TSC since it began, monotonic, no system call.
+ */
 #pragma once
 
 #include <stdint.h>

@@ -14,10 +14,10 @@
 
 WK_LOG_TYPE(control);
 
-#define TICK_NS	  (20 * WK_NS_PER_MS)
-#define SLOW_NS	  (1000 * WK_NS_PER_MS)
+#define TICK_NS (20 * WK_NS_PER_MS)
+#define SLOW_NS (1000 * WK_NS_PER_MS)
 /* Everything that happens between a request to stop and the end. */
-#define STOP_S	  5u
+#define STOP_S 5u
 
 static void our_signals(sigset_t *set)
 {
@@ -157,8 +157,7 @@ void wk_control_loop(struct wk_app *app)
 	watchdog_init(&dog);
 	notify_status(app, "READY=1");
 	WK_LOG(control, NOTICE, "ready\n");
-	wk_events_say(&app->events, "start",
-		      &(struct wk_event_member){ "version", WK_VERSION }, 1);
+	wk_events_say(&app->events, "start", &(struct wk_event_member){ "version", WK_VERSION }, 1);
 	while (stop == 0) {
 		uint64_t now_ns;
 

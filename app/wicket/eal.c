@@ -98,13 +98,16 @@ int wk_eal_start(const struct wk_conf *conf, char *const *extra, int n_extra,
 	wk_eal_host_probe(&host);
 	rc = wk_eal_argv_build(conf, &host, extra, n_extra, argv);
 	if (rc == -EINVAL)
-		WK_LOG(eal, ERR, "a PCI device needs %u MiB of free hugepages, %" PRIu64
-		       " MiB are usable\n", wk_eal_memory_mib(conf), host.huge_free_b >> 20);
+		WK_LOG(eal, ERR,
+		       "a PCI device needs %u MiB of free hugepages, %" PRIu64 " MiB are usable\n",
+		       wk_eal_memory_mib(conf), host.huge_free_b >> 20);
 	if (rc != 0)
 		return rc;
-	WK_LOG(eal, NOTICE, "memory: %u MiB (%u packet buffers of %u bytes, %u KiB held, %u flows "
-	       "a worker)%s\n", wk_eal_memory_mib(conf), wk_eal_mbufs(conf),
-	       wk_eal_mbuf_room_b(conf), conf->limits.held_kib, conf->limits.flows,
+	WK_LOG(eal, NOTICE,
+	       "memory: %u MiB (%u packet buffers of %u bytes, %u KiB held, %u flows "
+	       "a worker)%s\n",
+	       wk_eal_memory_mib(conf), wk_eal_mbufs(conf), wk_eal_mbuf_room_b(conf),
+	       conf->limits.held_kib, conf->limits.flows,
 	       argv->no_huge ? ", without hugepages" : "");
 	log_argv(argv);
 	argv->passed = calloc((size_t)argv->n + 1, sizeof(*argv->passed));

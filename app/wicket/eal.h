@@ -15,11 +15,11 @@
 #define WK_PORT_RX_DESC 512u
 #define WK_PORT_TX_DESC 512u
 /* Room for Ethernet, two tags and FCS beside the MTU. */
-#define WK_PORT_L2_B	 26u
-#define WK_BURST_MAX	 32u
-#define WK_POOL_CACHE	 256u
+#define WK_PORT_L2_B  26u
+#define WK_BURST_MAX  32u
+#define WK_POOL_CACHE 256u
 
-#define WK_CPUS_MAX	 256u
+#define WK_CPUS_MAX 256u
 
 struct wk_eal_host {
 	uint64_t huge_free_b; /* of hugepages that we may use */
@@ -28,7 +28,7 @@ struct wk_eal_host {
 };
 
 struct wk_eal_argv {
-	char **v; /* each one allocated; v[n] is NULL */
+	char **v;      /* each one allocated; v[n] is NULL */
 	char **passed; /* the same pointers, for EAL to move about */
 	int n;
 	int size;

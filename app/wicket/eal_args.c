@@ -16,11 +16,11 @@
 #define MIB (1024ull * 1024ull)
 /* Parts of an estimate: what EAL, mempools and drivers take for themselves, classifiers of two
  * snapshots, and per flow and packet buffer what surrounds the structs named here. */
-#define BASE_B	   (64 * MIB)
-#define ACL_B	   (64 * MIB)
+#define BASE_B     (64 * MIB)
+#define ACL_B      (64 * MIB)
 #define ACL_RULE_B (16ull * 1024)
-#define FLOW_B	   (sizeof(struct wk_tcp_flow) + 2 * sizeof(struct wk_flow_key) + 1024)
-#define MBUF_B	   (sizeof(struct rte_mbuf) + 192)
+#define FLOW_B     (sizeof(struct wk_tcp_flow) + 2 * sizeof(struct wk_flow_key) + 1024)
+#define MBUF_B     (sizeof(struct rte_mbuf) + 192)
 
 bool wk_eal_device(const char *device, char *name, size_t size_b)
 {
@@ -42,7 +42,8 @@ uint32_t wk_eal_workers(const struct wk_conf *conf)
 uint32_t wk_eal_mbufs(const struct wk_conf *conf)
 {
 	return conf->n_ports * (WK_PORT_RX_DESC + WK_PORT_TX_DESC) +
-	       (wk_eal_workers(conf) + 1) * (4 * WK_BURST_MAX + WK_POOL_CACHE) + conf->limits.held_mbufs;
+	       (wk_eal_workers(conf) + 1) * (4 * WK_BURST_MAX + WK_POOL_CACHE) +
+	       conf->limits.held_mbufs;
 }
 
 uint32_t wk_eal_mbuf_room_b(const struct wk_conf *conf)
@@ -52,19 +53,21 @@ uint32_t wk_eal_mbuf_room_b(const struct wk_conf *conf)
 
 	for (uint32_t i = 0; i < conf->n_ports; i++) {
 		mtu = RTE_MAX(mtu, conf->ports[i].mtu);
-		/* Refuses buffers that a whole frame of its ring (framesz, 2 KiB) may not fit in. */
+		/* Refuses buffers that a whole frame of its ring (framesz, 2 KiB) may not fit in.
+		 */
 		if (strncmp(conf->ports[i].device, "net_af_packet", strlen("net_af_packet")) == 0)
 			least_b = RTE_MBUF_DEFAULT_DATAROOM;
 	}
-	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(RTE_MAX(mtu + WK_PORT_L2_B, least_b),
-						     RTE_CACHE_LINE_SIZE);
+	return RTE_PKTMBUF_HEADROOM +
+	       RTE_ALIGN_CEIL(RTE_MAX(mtu + WK_PORT_L2_B, least_b), RTE_CACHE_LINE_SIZE);
 }
 
 uint32_t wk_eal_memory_mib(const struct wk_conf *conf)
 {
 	uint64_t worker_b = conf->limits.held_kib * 1024ull + conf->limits.flows * FLOW_B +
 			    wk_event_ring_footprint();
-	uint64_t sum_b = BASE_B + ACL_B + conf->n_acl * ACL_RULE_B + wk_eal_workers(conf) * worker_b +
+	uint64_t sum_b = BASE_B + ACL_B + conf->n_acl * ACL_RULE_B +
+			 wk_eal_workers(conf) * worker_b +
 			 wk_eal_mbufs(conf) * (MBUF_B + wk_eal_mbuf_room_b(conf));
 
 	/* A quarter more: blocks are rounded up and never fit without a gap. */

@@ -2,6 +2,7 @@
 /* event_line.c - one event as one line of JSON: a pure function. */
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,42 +27,65 @@ static uint64_t clock_ns(clockid_t id)
 	return (uint64_t)ts.tv_sec * WK_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-/* @return 0 with *file NULL for "none". */
-static int stream_open(const char *path, FILE **file)
+/* @return 0 with *fd -1 for "none". */
+static int file_open(const char *path, int *fd)
 {
-	int fd;
-
-	*file = NULL;
+	*fd = -1;
 	if (path[0] == '\0')
 		return 0;
 	if (strcmp(path, "-") == 0)
-		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		*fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	else
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return -errno;
-	*file = fdopen(fd, "a");
-	if (!*file) {
-		close(fd);
-		return -ENOMEM;
+		*fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	return *fd < 0 ? -errno : 0;
+}
+
+static uint64_t lines_in(const char *buf, size_t len_b)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < len_b; i++)
+		n += buf[i] == '\n';
+	return n;
+}
+
+/* Gets the lines out. Not by stdio: a signal (net_tap's SIGIO) may interrupt a write to a pipe at
+ * any byte. */
+static void flush(struct wk_events *events)
+{
+	size_t done_b = 0;
+
+	while (done_b < events->used_b) {
+		ssize_t n = write(events->fd, events->buf + done_b, events->used_b - done_b);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		done_b += (size_t)n;
 	}
-	return 0;
+	if (done_b < events->used_b) {
+		events->lost += lines_in(events->buf + done_b, events->used_b - done_b);
+		if (!events->broken)
+			WK_LOG(events, ERR, "cannot write events to %s: %s\n", events->path,
+			       strerror(errno));
+	}
+	events->broken = done_b < events->used_b;
+	events->used_b = 0;
 }
 
 int wk_events_change(struct wk_events *events, const char *path, uint32_t per_second)
 {
 	char *copy = strdup(path);
-	FILE *file = NULL;
-	int rc = copy ? stream_open(copy, &file) : -ENOMEM;
+	int fd = -1;
+	int rc = copy ? file_open(copy, &fd) : -ENOMEM;
 
 	if (rc != 0) {
 		free(copy);
 		return rc;
 	}
-	if (events->file)
-		fclose(events->file);
-	free(events->path);
-	events->file = file;
+	wk_events_close(events);
+	events->fd = fd;
 	events->path = copy;
 	events->per_second = per_second;
 	events->broken = false;
@@ -71,7 +95,10 @@ int wk_events_change(struct wk_events *events, const char *path, uint32_t per_se
 int wk_events_open(struct wk_events *events, const char *path, uint32_t per_second,
 		   const char *instance)
 {
-	*events = (struct wk_events){ .instance = instance, .budget = per_second };
+	memset(events, 0, sizeof(*events));
+	events->fd = -1;
+	events->instance = instance;
+	events->budget = per_second;
 	return wk_events_change(events, path, per_second);
 }
 
@@ -82,30 +109,24 @@ int wk_events_reopen(struct wk_events *events)
 
 void wk_events_close(struct wk_events *events)
 {
-	if (events->file)
-		fclose(events->file);
+	flush(events);
+	if (events->fd >= 0)
+		close(events->fd);
 	free(events->path);
-	events->file = NULL;
+	events->fd = -1;
 	events->path = NULL;
 }
 
-static bool write_failed(struct wk_events *events)
+static void put_line(struct wk_events *events, const char *line, size_t len_b)
 {
-	if (!events->broken)
-		WK_LOG(events, ERR, "cannot write events to %s: %s\n", events->path,
-		       strerror(errno));
-	events->broken = true;
-	clearerr(events->file);
-	return false;
-}
-
-static bool write_line(struct wk_events *events, const char *line, size_t len_b)
-{
-	if (len_b == 0 || !events->file)
-		return !events->file;
-	if (fwrite(line, 1, len_b, events->file) != len_b)
-		return write_failed(events);
-	return true;
+	if (len_b == 0) {
+		events->lost++;
+		return;
+	}
+	if (events->used_b + len_b > sizeof(events->buf))
+		flush(events);
+	memcpy(events->buf + events->used_b, line, len_b);
+	events->used_b += len_b;
 }
 
 static void write_event(struct wk_events *events, const struct wk_event *event,
@@ -120,13 +141,14 @@ static void write_event(struct wk_events *events, const struct wk_event *event,
 	};
 	char line[WK_EVENT_LINE_MAX_B];
 
+	if (events->fd < 0)
+		return;
 	if (events->budget == 0) {
 		events->lost++;
 		return;
 	}
 	events->budget--;
-	if (!write_line(events, line, wk_event_line(event, &ctx, line, sizeof(line))))
-		events->lost++;
+	put_line(events, line, wk_event_line(event, &ctx, line, sizeof(line)));
 }
 
 uint32_t wk_events_drain(struct wk_events *events, struct rte_ring *ring, uint64_t now_ns,
@@ -144,8 +166,7 @@ uint32_t wk_events_drain(struct wk_events *events, struct rte_ring *ring, uint64
 			write_event(events, &burst[i], wires);
 		sum += n;
 	}
-	if (sum > 0 && events->file && fflush(events->file) != 0)
-		write_failed(events);
+	flush(events);
 	return sum;
 }
 
@@ -155,17 +176,15 @@ void wk_events_say(struct wk_events *events, const char *name,
 	char line[WK_EVENT_LINE_MAX_B];
 	struct wk_json json;
 
-	if (!events->file)
+	if (events->fd < 0)
 		return;
 	wk_event_line_begin(&json, line, sizeof(line), clock_ns(CLOCK_REALTIME), name,
 			    events->instance);
 	for (uint32_t i = 0; i < n; i++)
 		if (members[i].key && members[i].value)
 			wk_json_str(&json, members[i].key, members[i].value);
-	if (!write_line(events, line, wk_json_end(&json)))
-		events->lost++;
-	if (fflush(events->file) != 0)
-		write_failed(events);
+	put_line(events, line, wk_json_end(&json));
+	flush(events);
 }
 
 void wk_events_tick(struct wk_events *events)

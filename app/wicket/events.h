@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "json.h"
 #include "wk_inspect.h"
@@ -18,19 +17,22 @@
 struct rte_ring;
 
 #define WK_EVENT_LINE_MAX_B 4096u
+#define WK_EVENTS_BUF_B     65536u
 
 struct wk_events {
-	FILE *file; /* NULL: nobody wants them */
+	int fd; /* -1: nobody wants them */
 	char *path;
 	const char *instance;
 	uint32_t per_second;
-	uint32_t budget;      /* lines left of this second */
-	uint64_t second;      /* CLOCK_MONOTONIC */
-	uint64_t lost;	      /* since the start: over the rate, or not written */
-	uint64_t lost_told;   /* of which a line has been written */
-	uint64_t now_ns;      /* the workers' clock, at wall_ns */
+	uint32_t budget;    /* lines left of this second */
+	uint64_t second;    /* CLOCK_MONOTONIC */
+	uint64_t lost;      /* since the start: over the rate, or not written */
+	uint64_t lost_told; /* of which a line has been written */
+	uint64_t now_ns;    /* the workers' clock, at wall_ns */
 	uint64_t wall_ns;
-	bool broken; /* the last write failed: told once */
+	bool broken;   /* the last write failed: told once */
+	size_t used_b; /* of buf: whole lines that have not been written yet */
+	char buf[WK_EVENTS_BUF_B];
 };
 
 /* What the line needs besides the event. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json.h - writes one JSON object on one line, in pure ASCII.
  *
- * Into a buffer of the caller; what does not fit is cut and told by wk_json_end, never written half.
- * Strings come off the wire: control characters, quotes and everything beyond ASCII is escaped, so
- * that a line can neither be broken nor play tricks on a terminal. A byte that is not part of valid
- * UTF-8 is shown as the four characters \xNN. */
+ * Into a buffer of the caller; what does not fit is cut and told by wk_json_end, never written
+ * half. Strings come off the wire: control characters, quotes and everything beyond ASCII is
+ * escaped, so that a line can neither be broken nor play tricks on a terminal. A byte that is not
+ * part of valid UTF-8 is shown as the four characters \xNN. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_common.h>
 
 #include "log.h"
 
-/* The stream stays the same for ever and only its descriptor is exchanged, so that a message of
- * another thread never meets a closed stream. */
+/* The stream stays the same for ever and only what is behind it is exchanged, under its lock, so
+ * that a message of another thread never meets a closed one. */
 static struct {
 	FILE *stream;
 	char *path;
-} out;
+	int fd;
+	bool line_begins;
+} out = { .fd = -1, .line_begins = true };
 
 static int open_fd(const char *path)
 {
@@ -25,9 +28,59 @@ static int open_fd(const char *path)
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
-static int stream_make(int fd)
+/* Writes all, whatever signals come. */
+static bool write_all(const char *buf, size_t len_b)
 {
-	FILE *stream = fdopen(fd, "a");
+	while (len_b > 0) {
+		ssize_t n = write(out.fd, buf, len_b);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		buf += n;
+		len_b -= (size_t)n;
+	}
+	return true;
+}
+
+/* Lines of a file begin with their time; whoever reads standard error has a clock. */
+static void put_time(void)
+{
+	struct timespec ts;
+	char text[64];
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, ".%03ldZ ", ts.tv_nsec / 1000000);
+	write_all(text, n);
+}
+
+/* The stream's way out: the caller holds the stream's lock. */
+static ssize_t put_lines(void *cookie, const char *buf, size_t len_b)
+{
+	(void)cookie;
+	for (size_t i = 0; i < len_b;) {
+		const char *end = memchr(buf + i, '\n', len_b - i);
+		size_t n = end ? (size_t)(end - buf) + 1 - i : len_b - i;
+
+		if (out.line_begins && strcmp(out.path, "-") != 0)
+			put_time();
+		out.line_begins = end != NULL;
+		if (!write_all(buf + i, n))
+			break;
+		i += n;
+	}
+	/* A full disk must not end the stream for ever. */
+	return (ssize_t)len_b;
+}
+
+static int stream_make(void)
+{
+	FILE *stream = fopencookie(NULL, "a", (cookie_io_functions_t){ .write = put_lines });
 
 	if (!stream)
 		return -errno;
@@ -46,20 +99,21 @@ int wk_log_open(const char *path)
 	int fd = copy ? open_fd(copy) : -1;
 	int rc = fd < 0 ? -errno : 0;
 
-	if (rc == 0 && !out.stream) {
-		rc = stream_make(fd);
-		if (rc != 0)
-			close(fd);
-	} else if (rc == 0) {
-		rc = dup3(fd, fileno(out.stream), O_CLOEXEC) < 0 ? -errno : 0;
-		close(fd);
-	}
+	if (rc == 0 && !out.stream)
+		rc = stream_make();
 	if (rc != 0) {
+		if (fd >= 0)
+			close(fd);
 		free(copy);
 		return rc;
 	}
+	flockfile(out.stream);
+	if (out.fd >= 0)
+		close(out.fd);
 	free(out.path);
+	out.fd = fd;
 	out.path = copy;
+	funlockfile(out.stream);
 	return 0;
 }
 
@@ -74,10 +128,10 @@ uint32_t wk_log_level_parse(const char *level)
 		const char *name;
 		uint32_t level;
 	} levels[] = {
-		{ "emerg", RTE_LOG_EMERG },   { "alert", RTE_LOG_ALERT },
-		{ "critical", RTE_LOG_CRIT }, { "error", RTE_LOG_ERR },
+		{ "emerg", RTE_LOG_EMERG },     { "alert", RTE_LOG_ALERT },
+		{ "critical", RTE_LOG_CRIT },   { "error", RTE_LOG_ERR },
 		{ "warning", RTE_LOG_WARNING }, { "notice", RTE_LOG_NOTICE },
-		{ "info", RTE_LOG_INFO },     { "debug", RTE_LOG_DEBUG },
+		{ "info", RTE_LOG_INFO },       { "debug", RTE_LOG_DEBUG },
 	};
 
 	for (size_t i = 0; i < RTE_DIM(levels); i++)

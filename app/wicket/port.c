@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
@@ -12,6 +13,7 @@
 
 WK_LOG_TYPE(port);
 
+#define DRAIN_NS      10000000l
 #define CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
 
 static int port_failed(const struct wk_port *port, const char *what, int rc)
@@ -162,6 +164,9 @@ void wk_ports_poll_links(struct wk_ports *ports, void (*changed)(void *user, str
 
 void wk_ports_close(struct wk_ports *ports)
 {
+	/* The last packets, resets among them, are still in the queues of a NIC. */
+	if (ports->n > 0 && ports->v[0].started)
+		nanosleep(&(struct timespec){ .tv_nsec = DRAIN_NS }, NULL);
 	for (uint32_t i = 0; i < ports->n; i++) {
 		if (ports->v[i].started && rte_eth_dev_stop(ports->v[i].id) != 0)
 			WK_LOG(port, WARNING, "port %s does not stop\n", ports->v[i].name);

@@ -17,10 +17,10 @@ struct rte_mempool;
 #define WK_PORT_NAME_MAX_B 64u
 
 struct wk_port {
-	char name[WK_PORT_NAME_MAX_B];	 /* in the file */
+	char name[WK_PORT_NAME_MAX_B];   /* in the file */
 	char device[WK_PORT_NAME_MAX_B]; /* in ethdev */
 	uint16_t id;
-	uint32_t mtu; /* of L3 */
+	uint32_t mtu;  /* of L3 */
 	int socket_id; /* where its memory is */
 	bool pci;
 	bool started;

@@ -31,12 +31,13 @@ struct rte_mempool *wk_port_pool(const struct wk_conf *conf, int socket_id)
 		return NULL;
 	}
 	snprintf(name, sizeof(name), "wk_pool_%u", socket);
-	pools[socket] = rte_pktmbuf_pool_create(name, n, WK_POOL_CACHE, 0, (uint16_t)room_b,
-						(int)socket);
+	pools[socket] =
+		rte_pktmbuf_pool_create(name, n, WK_POOL_CACHE, 0, (uint16_t)room_b, (int)socket);
 	if (!pools[socket]) {
-		WK_LOG(pool, ERR, "no memory for %u packet buffers of %u bytes (%" PRIu64
-		       " KiB) on socket %u: %s\n", n, room_b, kib, socket,
-		       rte_strerror(rte_errno));
+		WK_LOG(pool, ERR,
+		       "no memory for %u packet buffers of %u bytes (%" PRIu64
+		       " KiB) on socket %u: %s\n",
+		       n, room_b, kib, socket, rte_strerror(rte_errno));
 		return NULL;
 	}
 	WK_LOG(pool, NOTICE, "%u packet buffers of %u bytes (%" PRIu64 " KiB) on socket %u\n", n,

@@ -2,6 +2,7 @@
 /* reload.c - another configuration while packets flow: parse, validate, build beside, exchange. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -128,8 +129,9 @@ void wk_app_shed_retired(struct wk_app *app)
 		return;
 	}
 	publish(app, next);
-	WK_LOG(reload, NOTICE, "retired services are no longer guarded: policy version %" PRIu64
-	       "\n", next->version);
+	WK_LOG(reload, NOTICE,
+	       "retired services are no longer guarded: policy version %" PRIu64 "\n",
+	       next->version);
 }
 
 void wk_app_reopen(struct wk_app *app)

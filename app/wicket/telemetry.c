@@ -21,13 +21,15 @@ static const struct {
 	wk_telemetry_fn *fn;
 	const char *help;
 } commands[] = {
-	{ "/wicket/info", wk_telemetry_info, "Version, instance, policy version, uptime, ports, services" },
+	{ "/wicket/info", wk_telemetry_info,
+	  "Version, instance, policy version, uptime, ports, services" },
 	{ "/wicket/ports", wk_telemetry_ports, "Ports with device, MTU and link" },
 	{ "/wicket/services", wk_telemetry_services, "Services with mode; parameter: first one" },
 	{ "/wicket/lcores", wk_telemetry_lcores, "Loops, busy cycles and sleeps of each worker" },
 	{ "/wicket/stats", wk_telemetry_stats, "Counters and calls by verdict" },
 	{ "/wicket/reasons", wk_telemetry_reasons, "Packets by the reason they ended with" },
-	{ "/wicket/tables", wk_telemetry_tables, "Saturation of flow table, memory and packet buffers" },
+	{ "/wicket/tables", wk_telemetry_tables,
+	  "Saturation of flow table, memory and packet buffers" },
 	{ "/wicket/flows", wk_telemetry_flows, "Guarded connections; parameter: where to go on" },
 };
 

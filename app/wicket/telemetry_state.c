@@ -116,8 +116,8 @@ int wk_telemetry_info(struct wk_app *app, const char *params, struct rte_tel_dat
 	rte_tel_data_add_dict_string(d, "version", WK_VERSION);
 	rte_tel_data_add_dict_string(d, "instance", app->instance);
 	rte_tel_data_add_dict_u64(d, "pid", (uint64_t)getpid());
-	rte_tel_data_add_dict_u64(d, "uptime_s", (wk_clock_now(&app->clock) - app->started_ns) /
-							 1000000000u);
+	rte_tel_data_add_dict_u64(d, "uptime_s",
+				  (wk_clock_now(&app->clock) - app->started_ns) / 1000000000u);
 	rte_tel_data_add_dict_u64(d, "workers", app->n_workers);
 	pthread_mutex_lock(&app->lock);
 	snapshot = atomic_load(&app->snapshot);

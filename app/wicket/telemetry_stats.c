@@ -10,8 +10,8 @@
 #include "telemetry.h"
 
 /* A place in the flow list: which worker, and where in its table. */
-#define FLOWS_WORKER(place)	 ((uint32_t)((place) >> 32))
-#define FLOWS_POS(place)	 ((uint32_t)(place))
+#define FLOWS_WORKER(place)      ((uint32_t)((place) >> 32))
+#define FLOWS_POS(place)         ((uint32_t)(place))
 #define FLOWS_PLACE(worker, pos) ((uint64_t)(worker) << 32 | (pos))
 
 /* Counters of all workers, each at a moment when nothing of it was on its way, so that the sum rule
@@ -77,7 +77,7 @@ int wk_telemetry_reasons(struct wk_app *app, const char *params, struct rte_tel_
 struct table {
 	uint64_t used;
 	uint64_t capacity;
-	uint64_t peak;	   /* 0: not known */
+	uint64_t peak;     /* 0: not known */
 	uint64_t failures; /* the same */
 };
 
@@ -192,8 +192,7 @@ static int add_flow(struct wk_app *app, struct rte_tel_data *d, uint32_t worker,
 	rte_tel_data_add_dict_u64(row, "open", flow->h2.open_streams);
 	rte_tel_data_add_dict_u64(row, "allowed", flow->h2.allowed_calls);
 	rte_tel_data_add_dict_u64(row, "denied", flow->h2.denied_calls);
-	rte_tel_data_add_dict_u64(row, "packets",
-				  flow->packets[WK_C2S] + flow->packets[WK_S2C]);
+	rte_tel_data_add_dict_u64(row, "packets", flow->packets[WK_C2S] + flow->packets[WK_S2C]);
 	rte_tel_data_add_dict_u64(row, "idle_s",
 				  (wk_clock_now(&app->clock) - flow->last_ns) / 1000000000u);
 	snprintf(text, sizeof(text), "%u_%u", worker, flow->id);

@@ -114,12 +114,12 @@ static enum way guarded(struct wk_worker *worker, struct wk_pkt *pkt,
 	uint32_t service;
 
 	if (!wk_acl_service(verdict, port->dir, &service))
-		return any_enforced(worker, verdict) ? drop(worker, WK_DROP_SPOOF_PORT) :
-							     forward_plain(worker);
+		return any_enforced(worker, verdict) ? drop(worker, WK_DROP_SPOOF_PORT)
+						     : forward_plain(worker);
 	return wk_inspect_packet(worker->inspect, pkt, service, port->wire, port->dir,
-				 worker->now_ns) == WK_INSPECT_FORWARD ?
-		       WAY_FORWARD :
-			     WAY_FREE;
+				 worker->now_ns) == WK_INSPECT_FORWARD
+		       ? WAY_FORWARD
+		       : WAY_FREE;
 }
 
 /* A fragment or a tunnel hides what the inspector would have to see. */

@@ -3,11 +3,11 @@
  *
  * A worker has whole wires: it alone receives on both of their ports, follows the guarded
  * connections between them and sends on them. It shares nothing but the snapshot, which it reads
- * under RCU, and four mailboxes: its state (written by the main lcore), its event ring, its counters
- * (read by anybody), and one request at a time from the control side (struct wk_ask).
+ * under RCU, and four mailboxes: its state (written by the main lcore), its event ring, its
+ * counters (read by anybody), and one request at a time from the control side (struct wk_ask).
  *
- * In the packet's way there is no lock, no log, no heap and no system call. Memory: this struct, the
- * arena and flow table of struct wk_inspect, the event ring. */
+ * In the packet's way there is no lock, no log, no heap and no system call. Memory: this struct,
+ * the arena and flow table of struct wk_inspect, the event ring. */
 #pragma once
 
 #include <stdatomic.h>
@@ -42,7 +42,7 @@ enum wk_worker_state {
 struct wk_worker_port {
 	uint16_t port_id;
 	uint16_t wire;
-	uint16_t peer; /* index of the other side in the worker's ports */
+	uint16_t peer;   /* index of the other side in the worker's ports */
 	enum wk_dir dir; /* of what comes in here */
 	uint32_t mtu;
 	uint16_t n_tx;
@@ -53,6 +53,7 @@ struct wk_worker_port {
 enum wk_ask_kind {
 	WK_ASK_STATS = 0, /* the counters at one moment, when nothing is on its way */
 	WK_ASK_FLOWS = 1,
+	WK_ASK_EDITED = 2, /* n: edited flows in the next part of the table */
 };
 
 enum wk_ask_state { WK_ASK_FREE = 0, WK_ASK_ASKED = 1, WK_ASK_ANSWERED = 2 };
@@ -60,7 +61,7 @@ enum wk_ask_state { WK_ASK_FREE = 0, WK_ASK_ASKED = 1, WK_ASK_ANSWERED = 2 };
 struct wk_ask {
 	_Atomic uint32_t state; /* enum wk_ask_state */
 	enum wk_ask_kind kind;
-	uint32_t pos; /* FLOWS: where to go on */
+	uint32_t pos; /* where to go on */
 	uint32_t n;
 	struct wk_stats stats;
 	struct wk_inspect_flow rows[WK_ASK_ROWS];
@@ -81,7 +82,7 @@ struct wk_worker {
 
 	/* Hot. */
 	const struct wk_snapshot *snapshot; /* the one at work */
-	uint64_t version;		    /* its version */
+	uint64_t version;                   /* its version */
 	struct wk_inspect *inspect;
 	struct wk_stats stats;
 	uint32_t n_ports;
@@ -92,11 +93,11 @@ struct wk_worker {
 	uint64_t house_ns;    /* last housekeeping */
 	uint32_t house_loops; /* loops since */
 	uint64_t idle_since_ns;
-	uint32_t sleep_ns;    /* length of the next sleep */
+	uint32_t sleep_ns; /* length of the next sleep */
 	struct wk_worker_load load;
 
 	/* Shared. */
-	_Atomic uint32_t state; /* enum wk_worker_state */
+	_Atomic uint32_t state;                 /* enum wk_worker_state */
 	struct wk_snapshot *_Atomic *published; /* where the next snapshot appears */
 	struct rte_rcu_qsbr *rcu;
 	struct rte_ring *events;

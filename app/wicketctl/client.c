@@ -119,7 +119,8 @@ static int connect_found(struct ctl_client *client, const char *instance)
 	}
 	if (client->fd < 0)
 		snprintf(client->error, sizeof(client->error),
-			 "no wicket with instance \"%s\" is running%s (looked in $RUNTIME_DIRECTORY, "
+			 "no wicket with instance \"%s\" is running%s (looked in "
+			 "$RUNTIME_DIRECTORY, "
 			 "/run, /run/wicket, $XDG_RUNTIME_DIR and /tmp; -i or -s say where else)",
 			 instance, why == EACCES ? " that this user may ask" : "");
 	return client->fd;
@@ -130,8 +131,8 @@ int ctl_connect(struct ctl_client *client, const char *instance, const char *soc
 	char *hello;
 
 	*client = (struct ctl_client){ .fd = -1 };
-	if ((socket_path ? connect_given(client, socket_path) :
-			   connect_found(client, instance)) < 0)
+	if ((socket_path ? connect_given(client, socket_path) : connect_found(client, instance)) <
+	    0)
 		return -1;
 	hello = receive(client); /* version and limits of the library */
 	free(hello);
@@ -153,8 +154,8 @@ struct json_object *ctl_ask(struct ctl_client *client, const char *command, char
 	char *text;
 
 	if (send(client->fd, command, strlen(command), MSG_NOSIGNAL) < 0) {
-		snprintf(client->error, sizeof(client->error), "cannot ask on %s: %s",
-			 client->path, strerror(errno));
+		snprintf(client->error, sizeof(client->error), "cannot ask on %s: %s", client->path,
+			 strerror(errno));
 		return NULL;
 	}
 	text = receive(client);

@@ -62,8 +62,8 @@ static struct json_object *ask_pages(struct ctl_client *client, const char *comm
 }
 
 /* Asks, prints as JSON or by `print`, and forgets. */
-static int show(struct ctl_client *client, const struct options *options,
-		struct json_object *reply, void (*print)(struct json_object *reply))
+static int show(struct ctl_client *client, const struct options *options, struct json_object *reply,
+		void (*print)(struct json_object *reply))
 {
 	if (!reply)
 		return failed(client);
@@ -133,8 +133,8 @@ static int cmd_status(struct ctl_client *client, const struct options *options, 
 		char command[64];
 
 		snprintf(command, sizeof(command), "/wicket/%s", names[i]);
-		reply = strcmp(names[i], "services") == 0 ? ask_pages(client, command) :
-							    ctl_ask(client, command, NULL);
+		reply = strcmp(names[i], "services") == 0 ? ask_pages(client, command)
+							  : ctl_ask(client, command, NULL);
 		if (!reply) {
 			json_object_put(all);
 			return failed(client);
@@ -162,8 +162,8 @@ static const struct {
 	command_fn *fn;
 	int n_args;
 } commands[] = {
-	{ "status", cmd_status, 0 },   { "stats", cmd_stats, 0 },   { "reasons", cmd_reasons, 0 },
-	{ "flows", cmd_flows, 0 },     { "tables", cmd_tables, 0 }, { "raw", cmd_raw, 1 },
+	{ "status", cmd_status, 0 }, { "stats", cmd_stats, 0 },   { "reasons", cmd_reasons, 0 },
+	{ "flows", cmd_flows, 0 },   { "tables", cmd_tables, 0 }, { "raw", cmd_raw, 1 },
 };
 
 static void help(FILE *out)

@@ -144,10 +144,8 @@ static void devices_are_named_as_ethdev_names_them(void **state)
 		const char *name;
 		bool pci;
 	} rows[] = {
-		{ "net_tap0,iface=x", "net_tap0", false },
-		{ "net_ring0", "net_ring0", false },
-		{ "0000:3b:00.0", "0000:3b:00.0", true },
-		{ "3b:00.0,a=1", "0000:3b:00.0", true },
+		{ "net_tap0,iface=x", "net_tap0", false }, { "net_ring0", "net_ring0", false },
+		{ "0000:3b:00.0", "0000:3b:00.0", true },  { "3b:00.0,a=1", "0000:3b:00.0", true },
 		{ "0001:AB:1f.7", "0001:ab:1f.7", true },
 	};
 	char name[64];
@@ -249,9 +247,9 @@ static void strings_from_the_wire_come_out_as_plain_ascii(void **state)
 		{ "\xff", 1, "\\\\xff" },
 		{ "\xc3", 1, "\\\\xc3" },
 		{ "\xc3(", 2, "\\\\xc3(" },
-		{ "\xc0\x80", 2, "\\\\xc0\\\\x80" },		       /* overlong */
-		{ "\xe0\x80\x80", 3, "\\\\xe0\\\\x80\\\\x80" },	       /* overlong */
-		{ "\xed\xa0\x80", 3, "\\\\xed\\\\xa0\\\\x80" },	       /* a surrogate */
+		{ "\xc0\x80", 2, "\\\\xc0\\\\x80" },                       /* overlong */
+		{ "\xe0\x80\x80", 3, "\\\\xe0\\\\x80\\\\x80" },            /* overlong */
+		{ "\xed\xa0\x80", 3, "\\\\xed\\\\xa0\\\\x80" },            /* a surrogate */
 		{ "\xf4\x90\x80\x80", 4, "\\\\xf4\\\\x90\\\\x80\\\\x80" }, /* above U+10FFFF */
 	};
 
@@ -284,7 +282,8 @@ static void an_object_that_does_not_fit_is_never_half_written(void **state)
 		wk_json_u64(&json, "n", 42);
 		len_b = wk_json_end(&json);
 		if (len_b == 0)
-			assert_true(size_b < strlen("{\"key\": \"value \\u0001\", \"n\": 42}\n") + 1);
+			assert_true(size_b <
+				    strlen("{\"key\": \"value \\u0001\", \"n\": 42}\n") + 1);
 		else
 			assert_string_equal(whole, "{\"key\": \"value \\u0001\", \"n\": 42}\n");
 		for (size_t i = size_b; i < sizeof(whole); i++)
@@ -332,14 +331,13 @@ static void a_denied_call_says_who_what_and_why(void **state)
 	(void)state;
 	assert_int_equal(len_b, strlen(line));
 	assert_string_equal(
-		line,
-		"{\"time\": \"2023-11-14T22:13:20.123456Z\", \"event\": \"call_denied\", "
-		"\"instance\": \"wk\", \"wire\": \"o-i\", \"vlan\": [7], "
-		"\"client\": \"10.11.0.5\", \"client_port\": 40000, "
-		"\"server\": \"10.12.0.10\", \"server_port\": 50051, \"service\": \"door\", "
-		"\"stream\": 3, \"path\": \"/S/\\\"M\", \"rule\": \"default\", "
-		"\"reason\": \"denied_method\", \"ref\": \"7f3a-000123\", \"flow\": 9, "
-		"\"policy_version\": 2}\n");
+		line, "{\"time\": \"2023-11-14T22:13:20.123456Z\", \"event\": \"call_denied\", "
+		      "\"instance\": \"wk\", \"wire\": \"o-i\", \"vlan\": [7], "
+		      "\"client\": \"10.11.0.5\", \"client_port\": 40000, "
+		      "\"server\": \"10.12.0.10\", \"server_port\": 50051, \"service\": \"door\", "
+		      "\"stream\": 3, \"path\": \"/S/\\\"M\", \"rule\": \"default\", "
+		      "\"reason\": \"denied_method\", \"ref\": \"7f3a-000123\", \"flow\": 9, "
+		      "\"policy_version\": 2}\n");
 }
 
 static void each_kind_of_event_has_its_name(void **state)
