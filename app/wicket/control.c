@@ -100,8 +100,8 @@ static void link_changed(void *user, struct wk_port *port)
 {
 	struct wk_app *app = user;
 	const struct wk_event_member members[] = {
-		{ "port", port->name },
-		{ "link", port->link_up ? "up" : "down" },
+		{ .key = "port", .value = port->name },
+		{ .key = "link", .value = port->link_up ? "up" : "down" },
 	};
 
 	WK_LOG(control, NOTICE, "port %s: link %s\n", port->name, port->link_up ? "up" : "down");
@@ -157,7 +157,8 @@ void wk_control_loop(struct wk_app *app)
 	watchdog_init(&dog);
 	notify_status(app, "READY=1");
 	WK_LOG(control, NOTICE, "ready\n");
-	wk_events_say(&app->events, "start", &(struct wk_event_member){ "version", WK_VERSION }, 1);
+	wk_events_say(&app->events, "start",
+		      &(struct wk_event_member){ .key = "version", .value = WK_VERSION }, 1);
 	while (stop == 0) {
 		uint64_t now_ns;
 

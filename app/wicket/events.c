@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -180,9 +178,12 @@ void wk_events_say(struct wk_events *events, const char *name,
 		return;
 	wk_event_line_begin(&json, line, sizeof(line), clock_ns(CLOCK_REALTIME), name,
 			    events->instance);
-	for (uint32_t i = 0; i < n; i++)
-		if (members[i].key && members[i].value)
+	for (uint32_t i = 0; i < n; i++) {
+		if (members[i].value)
 			wk_json_str(&json, members[i].key, members[i].value);
+		else
+			wk_json_u64(&json, members[i].key, members[i].number);
+	}
 	put_line(events, line, wk_json_end(&json));
 	flush(events);
 }
@@ -190,7 +191,7 @@ void wk_events_say(struct wk_events *events, const char *name,
 void wk_events_tick(struct wk_events *events)
 {
 	uint64_t second = clock_ns(CLOCK_MONOTONIC) / WK_NS_PER_S;
-	char number[24];
+	uint64_t lost;
 
 	if (second == events->second)
 		return;
@@ -198,7 +199,8 @@ void wk_events_tick(struct wk_events *events)
 	events->budget = events->per_second;
 	if (events->lost == events->lost_told)
 		return;
-	snprintf(number, sizeof(number), "%" PRIu64, events->lost - events->lost_told);
+	lost = events->lost - events->lost_told;
 	events->lost_told = events->lost;
-	wk_events_say(events, "events_lost", &(struct wk_event_member){ "count", number }, 1);
+	wk_events_say(events, "events_lost",
+		      &(struct wk_event_member){ .key = "count", .number = lost }, 1);
 }

@@ -64,10 +64,11 @@ uint32_t wk_events_drain(struct wk_events *events, struct rte_ring *ring, uint64
 /* To be called a few times a second: tells of lost events, gets lines onto the disk. */
 void wk_events_tick(struct wk_events *events);
 
-/* An event of the program itself with up to three further members; NULL keys are left out. */
+/* An event of the program itself, with further members: text, or a number where value is NULL. */
 struct wk_event_member {
 	const char *key;
 	const char *value;
+	uint64_t number;
 };
 void wk_events_say(struct wk_events *events, const char *name,
 		   const struct wk_event_member *members, uint32_t n);

@@ -46,7 +46,7 @@ static void publish(struct wk_app *app, struct wk_snapshot *next)
 
 static int refuse(struct wk_app *app, struct wk_conf *conf, int rc, const char *why)
 {
-	const struct wk_event_member members[] = { { "message", why } };
+	const struct wk_event_member members[] = { { .key = "message", .value = why } };
 
 	WK_LOG(reload, ERR, "reload refused, the old policy stays in force: %s\n", why);
 	wk_events_say(&app->events, "reload_refused", members, RTE_DIM(members));
@@ -86,7 +86,6 @@ int wk_app_reload(struct wk_app *app)
 	struct wk_conf *conf = NULL;
 	struct wk_snapshot *next = NULL;
 	const char *key;
-	char version[24];
 	int rc = wk_conf_load(app->args.file, &conf, &err);
 
 	if (rc != 0)
@@ -108,11 +107,11 @@ int wk_app_reload(struct wk_app *app)
 	}
 	wk_log_level(conf->log.level);
 	publish(app, next);
-	snprintf(version, sizeof(version), "%" PRIu64, next->version);
-	WK_LOG(reload, NOTICE, "reloaded %s: policy version %s is in force\n", app->args.file,
-	       version);
+	WK_LOG(reload, NOTICE, "reloaded %s: policy version %" PRIu64 " is in force\n",
+	       app->args.file, next->version);
 	wk_events_say(&app->events, "reload",
-		      &(struct wk_event_member){ "policy_version", version }, 1);
+		      &(struct wk_event_member){ .key = "policy_version", .number = next->version },
+		      1);
 	return 0;
 }
 

@@ -250,6 +250,7 @@ static void strings_from_the_wire_come_out_as_plain_ascii(void **state)
 		{ "\xc0\x80", 2, "\\\\xc0\\\\x80" },                       /* overlong */
 		{ "\xe0\x80\x80", 3, "\\\\xe0\\\\x80\\\\x80" },            /* overlong */
 		{ "\xed\xa0\x80", 3, "\\\\xed\\\\xa0\\\\x80" },            /* a surrogate */
+		{ "\xed\xbf\xbf", 3, "\\\\xed\\\\xbf\\\\xbf" },            /* the last one */
 		{ "\xf4\x90\x80\x80", 4, "\\\\xf4\\\\x90\\\\x80\\\\x80" }, /* above U+10FFFF */
 	};
 
