@@ -346,6 +346,18 @@ static bool paws_ok(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg
 	return true;
 }
 
+/* A FIN at `end` in front of bytes that its sender has sent before: a receiver that lost those would
+ * end the stream there, and this one read on. */
+static bool fin_contradicts(const struct wk_tcp_half *half, uint64_t end)
+{
+	if (end < half->e_in + half->held_len_b)
+		return true;
+	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo; ooo = ooo->next)
+		if (ooo->in_off + ooo->len_b > end)
+			return true;
+	return false;
+}
+
 void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		const struct ack_news *news)
 {
@@ -381,6 +393,7 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		return;
 	}
 	if ((half->fin_in && (end > half->fin_in || (is_fin(seg) && end != half->fin_in))) ||
+	    (is_fin(seg) && fin_contradicts(half, end)) ||
 	    (in > half->edge_given && !c->flow->passive)) {
 		close_answer(c, wk_dir_flip(dir));
 		set_drop(c->result, WK_DROP_WINDOW);

@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client that knows how wicket works and wants a denied call to reach the server.
+ *
+ * Whatever comes out on the server's side is laid into two streams, one in which the first copy of a
+ * byte counts and one in which the last one does: servers differ, and the denied name must stand in
+ * neither. Frames can be lost behind wicket, which is what a short TTL, a bad checksum for the
+ * server alone or plain luck gives an attacker. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "inspect_rig.h"
+
+#define TAP_B 16384u
+#define ALL   256u /* of lose_in_256 */
+
+/* Of one length: one can be laid over the other. */
+#define ALLOWED "/cloudcity.DoorManager/GetName"
+#define DENIED  "/cloudcity.DoorManager/SetName"
+#define MARK    "SetName"
+
+struct attack {
+	struct rig *rig;
+	uint32_t at; /* where the client's next byte goes, as the client numbers it */
+	uint8_t first[TAP_B];
+	uint8_t last[TAP_B];
+	bool seen[TAP_B];
+	uint32_t fin_at; /* where the server was told that the stream ends, 0: nowhere */
+};
+
+/* Of a frame, lost or not. IPv4 without options and tags. */
+static void read_frame(const struct rig_out *out, struct wk_tcp_seg *seg)
+{
+	const uint8_t *ip = out->frame + 14;
+	uint32_t len_b = (uint32_t)ip[2] << 8 | ip[3];
+
+	assert_int_equal(ip[0], 0x45);
+	assert_int_equal(wk_tcp_seg_parse(seg, ip + 20, len_b - 20), 0);
+}
+
+static void lay(struct attack *a, const struct wk_tcp_seg *seg)
+{
+	uint32_t off = seg->seq - a->rig->pair.end[WK_C2S].isn - 1;
+
+	assert_true(seg->flags & WK_TCP_ACK);
+	assert_false(seg->flags & WK_TCP_URG);
+	for (uint32_t k = 0; k < seg->data_len_b; k++) {
+		assert_true(off + k < TAP_B);
+		if (!a->seen[off + k])
+			a->first[off + k] = seg->data[k];
+		a->last[off + k] = seg->data[k];
+		a->seen[off + k] = true;
+	}
+	if (!(seg->flags & WK_TCP_FIN))
+		return;
+	off += seg->data_len_b;
+	if (a->fin_at != 0)
+		assert_int_equal(off, a->fin_at);
+	a->fin_at = off;
+}
+
+static void tap(struct attack *a)
+{
+	for (uint32_t i = 0; i < a->rig->n_out; i++) {
+		struct wk_tcp_seg seg;
+
+		if (a->rig->out[i].dir != WK_C2S)
+			continue;
+		read_frame(&a->rig->out[i], &seg);
+		if (seg.flags & (WK_TCP_SYN | WK_TCP_RST))
+			assert_int_equal(seg.data_len_b, 0);
+		else
+			lay(a, &seg);
+	}
+	a->rig->n_out = 0;
+}
+
+static struct attack *attack_new(const struct rig_conf *conf)
+{
+	struct attack *a = calloc(1, sizeof(*a));
+
+	assert_non_null(a);
+	a->rig = rig_new(conf);
+	a->rig->events_off = true;
+	return a;
+}
+
+static void attack_open(struct attack *a)
+{
+	rig_connect(a->rig);
+	rig_greet(a->rig);
+	a->at = a->rig->pair.end[WK_C2S].nxt;
+	/* The preface is not the tap's business, but its place is. */
+	memcpy(a->first, a->rig->pair.end[WK_S2C].rx, a->rig->pair.end[WK_S2C].rx_len_b);
+	memcpy(a->last, a->first, a->rig->pair.end[WK_S2C].rx_len_b);
+	memset(a->seen, 1, a->rig->pair.end[WK_S2C].rx_len_b);
+}
+
+static struct attack *attack_start(void)
+{
+	struct attack *a = attack_new(&rig_conf_default);
+
+	attack_open(a);
+	return a;
+}
+
+static void clean(const uint8_t *bytes)
+{
+	assert_null(memmem(bytes, TAP_B, MARK, strlen(MARK)));
+}
+
+static void attack_end(struct attack *a)
+{
+	tap(a);
+	clean(a->first);
+	clean(a->last);
+	/* Nothing behind the end, in any reading. */
+	if (a->fin_at != 0 && a->fin_at < TAP_B)
+		assert_false(a->seen[a->fin_at]);
+	rig_free(a->rig);
+	free(a);
+}
+
+/* A segment of the client, anywhere. */
+static enum wk_inspect_verdict put(struct attack *a, uint32_t seq, uint8_t flags, const void *data,
+				   uint32_t len_b)
+{
+	uint8_t frame[PAIR_FRAME_MAX_B];
+	enum wk_inspect_verdict verdict;
+	uint32_t n;
+
+	a->rig->pair.clock++;
+	n = pair_send_at(&a->rig->pair, WK_C2S, seq, a->rig->pair.end[WK_C2S].ack, flags, data,
+			 len_b, frame);
+	verdict = rig_frame(a->rig, WK_C2S, frame, n);
+	tap(a);
+	return verdict;
+}
+
+/* The same, but nothing that comes out of it arrives. */
+static void put_lost(struct attack *a, uint32_t seq, uint8_t flags, const void *data,
+		     uint32_t len_b)
+{
+	a->rig->lose_in_256 = ALL;
+	put(a, seq, flags, data, len_b);
+	a->rig->lose_in_256 = 0;
+}
+
+/* What the client has sent up to now. */
+static void sent_to(struct attack *a, uint32_t seq)
+{
+	a->at = seq;
+	a->rig->pair.end[WK_C2S].nxt = seq;
+}
+
+static void server_acks(struct attack *a)
+{
+	rig_ack(a->rig, WK_S2C);
+	tap(a);
+}
+
+static void quiet(struct attack *a, uint64_t ns)
+{
+	rig_wait(a->rig, ns);
+	tap(a);
+}
+
+/* HEADERS of a request in plain literals, END_STREAM, no table. @return its length. */
+static uint32_t request(uint8_t *to, uint32_t stream, const char *path)
+{
+	static const uint8_t rest[] = "\x0f\x10\x10" "application/grpc" "\x00\x02te\x08trailers";
+	uint8_t block[256] = { 0x83, 0x86, 0x04 };
+	uint32_t n = 3;
+
+	block[n++] = (uint8_t)strlen(path);
+	memcpy(block + n, path, strlen(path));
+	n += (uint32_t)strlen(path);
+	memcpy(block + n, rest, sizeof(rest) - 1);
+	n += (uint32_t)sizeof(rest) - 1;
+	return h2w_frame(to, H2W_HEADERS, H2W_END_STREAM | H2W_END_HEADERS, stream, block, n);
+}
+
+static void expect_served(struct attack *a, uint32_t stream, const char *path)
+{
+	struct h2w_fields fields;
+
+	assert_int_equal(rig_server_headers(a->rig, &fields), stream);
+	assert_string_equal(h2w_field(&fields, ":path"), path);
+}
+
+static void expect_nothing_served(struct attack *a)
+{
+	struct h2w_fields fields;
+
+	assert_int_equal(rig_server_headers(a->rig, &fields), 0);
+}
+
+static void expect_denied(struct attack *a, uint32_t stream)
+{
+	struct h2w_fields fields = { 0 };
+
+	assert_int_equal(rig_client_headers(a->rig, &fields), stream);
+	assert_string_equal(h2w_field(&fields, ":status"), "403");
+}
+
+/* The connection works: an allowed call arrives. */
+static void expect_alive(struct attack *a, uint32_t stream)
+{
+	uint8_t bytes[512];
+	uint32_t n = request(bytes, stream, ALLOWED);
+
+	put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+	sent_to(a, a->at + n);
+	expect_served(a, stream, ALLOWED);
+}
+
+/* A01, A02, A03 */
+static void a_denied_call_in_pieces_last_to_first_goes_nowhere(void **state)
+{
+	static const uint32_t sizes[] = { 1, 2, 11, 40, 500 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct attack *a = attack_start();
+		uint8_t bytes[512];
+		uint32_t n = request(bytes, 1, DENIED);
+
+		n += request(bytes + n, 3, ALLOWED);
+		for (uint32_t k = (n + sizes[i] - 1) / sizes[i]; k-- > 0;) {
+			uint32_t from = k * sizes[i];
+			uint32_t len_b = n - from < sizes[i] ? n - from : sizes[i];
+
+			put(a, a->at + from, PAIR_ACK | PAIR_PSH, bytes + from, len_b);
+		}
+		sent_to(a, a->at + n);
+		expect_served(a, 3, ALLOWED);
+		expect_nothing_served(a);
+		expect_denied(a, 1);
+		attack_end(a);
+	}
+}
+
+/* A04, A05: what was judged is lost behind wicket, then something else comes in its place, on other
+ * boundaries. */
+static void a_later_copy_cannot_say_something_else(void **state)
+{
+	static const uint32_t cuts[] = { 0, 1, 9, 20, 40 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		struct attack *a = attack_start();
+		uint8_t good[512], evil[512];
+		uint32_t n = request(good, 1, ALLOWED), cut = cuts[i];
+
+		request(evil, 1, DENIED);
+		request(evil + n, 3, DENIED);
+		request(good + n, 3, ALLOWED);
+		put_lost(a, a->at, PAIR_ACK | PAIR_PSH, good, n);
+		/* Straddles what was judged and what is new. */
+		for (int k = 0; k < 3; k++)
+			put_lost(a, a->at + cut, PAIR_ACK | PAIR_PSH, evil + cut, n);
+		put_lost(a, a->at, PAIR_ACK | PAIR_PSH, evil, n);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, evil, n);
+		expect_served(a, 1, ALLOWED);
+		expect_nothing_served(a);
+		assert_true(a->rig->stats.counter[WK_CNT_RETRANS_MISMATCH] > 0);
+		attack_end(a);
+	}
+}
+
+/* A06: two versions while a hole is open; one of them is judged, and that one alone can go on. */
+static void two_versions_behind_a_hole_are_one(void **state)
+{
+	(void)state;
+	for (int evil_first = 0; evil_first < 2; evil_first++) {
+		for (uint32_t shift = 0; shift < 60; shift += 7) {
+			struct attack *a = attack_start();
+			uint8_t good[512], evil[512];
+			uint32_t n = request(good, 1, ALLOWED);
+			const uint8_t *one = evil_first ? evil : good;
+			const uint8_t *two = evil_first ? good : evil;
+
+			request(evil, 1, DENIED);
+			put(a, a->at + 10, PAIR_ACK, one + 10, n - 10 - shift);
+			put(a, a->at + 3 + shift, PAIR_ACK, two + 3 + shift, n - 3 - shift);
+			put(a, a->at + 10, PAIR_ACK | PAIR_PSH, two + 10, n - 10);
+			put(a, a->at, PAIR_ACK | PAIR_PSH, good, 10 + shift);
+			put(a, a->at, PAIR_ACK | PAIR_PSH, evil, n);
+			quiet(a, 5000000);
+			sent_to(a, a->at + n);
+			attack_end(a);
+		}
+	}
+}
+
+/* The same with held bytes: what is held and owned is not the sender's to change. */
+static void held_bytes_cannot_be_exchanged(void **state)
+{
+	(void)state;
+	for (uint32_t cut = 1; cut < 70; cut += 3) {
+		struct attack *a = attack_start();
+		uint8_t good[512], evil[512];
+		uint32_t n = request(good, 1, ALLOWED);
+
+		request(evil, 1, DENIED);
+		put(a, a->at, PAIR_ACK | (cut & 1 ? PAIR_PSH : 0), good, cut);
+		put(a, a->at, PAIR_ACK, evil, cut);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, evil, n);
+		quiet(a, 5000000);
+		put(a, a->at + cut, PAIR_ACK | PAIR_PSH, good + cut, n - cut);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, evil, n);
+		sent_to(a, a->at + n);
+		attack_end(a);
+	}
+}
+
+/* A10: flags with which only some stacks take the bytes; RST with payload (A16). */
+static void bytes_under_odd_flags_do_not_count(void **state)
+{
+	static const uint8_t odd[] = { 0,
+				       PAIR_PSH,
+				       PAIR_FIN,
+				       PAIR_FIN | PAIR_PSH | PAIR_URG,
+				       PAIR_SYN | PAIR_FIN,
+				       PAIR_SYN | PAIR_FIN | PAIR_ACK,
+				       PAIR_SYN | PAIR_RST,
+				       PAIR_FIN | PAIR_RST | PAIR_ACK,
+				       PAIR_SYN,
+				       PAIR_SYN | PAIR_ACK,
+				       PAIR_SYN | PAIR_ACK | PAIR_PSH };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd); i++) {
+		struct attack *a = attack_start();
+		uint8_t good[512], evil[512];
+		uint32_t n = request(good, 1, ALLOWED);
+
+		request(evil, 1, DENIED);
+		/* A SYN's payload begins one number later. */
+		put(a, a->at - (odd[i] & PAIR_SYN ? 1 : 0), odd[i], good, n);
+		put(a, a->at - (odd[i] & PAIR_SYN ? 1 : 0), odd[i], evil, n);
+		expect_nothing_served(a);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, evil, n);
+		sent_to(a, a->at + n);
+		expect_denied(a, 1);
+		server_acks(a);
+		expect_alive(a, 3);
+		attack_end(a);
+	}
+}
+
+/* A11: inline the third byte of the length is there, for a server that takes urgent bytes out of
+ * the stream it is not. */
+static void an_urgent_byte_stays_in_line(void **state)
+{
+	struct attack *a = attack_start();
+	uint8_t bytes[512], inner[256];
+	uint32_t n = request(inner, 3, DENIED), at;
+
+	(void)state;
+	at = request(bytes, 1, ALLOWED);
+	bytes[4] &= (uint8_t)~H2W_END_STREAM;
+	/* DATA of 1 byte on stream 1: without the urgent byte its header begins elsewhere. */
+	at += h2w_frame(bytes + at, H2W_DATA, 0, 1, inner, n);
+	put(a, a->at, PAIR_ACK | PAIR_PSH | PAIR_URG, bytes, at);
+	sent_to(a, a->at + at);
+	expect_served(a, 1, ALLOWED);
+	expect_nothing_served(a);
+	assert_int_equal(a->rig->stats.counter[WK_CNT_NORM_URG], 1);
+	/* The name is payload here, and the tap must not mistake it. */
+	memset(a->first, 0, TAP_B);
+	memset(a->last, 0, TAP_B);
+	attack_end(a);
+}
+
+/* A14 */
+static void a_syn_inside_a_connection_changes_nothing(void **state)
+{
+	static const int32_t jump[] = { 0, -5, 1, 4000, 70000, 1 << 30, INT32_MIN };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(jump) / sizeof(jump[0]); i++) {
+		struct attack *a = attack_start();
+		uint8_t bytes[512];
+		uint32_t n = request(bytes, 1, DENIED);
+		uint32_t isn = a->at + (uint32_t)jump[i];
+
+		a->rig->lose_in_256 = ALL; /* the pair would believe the SYN */
+		put(a, isn, PAIR_SYN, NULL, 0);
+		put(a, isn, PAIR_SYN, bytes, n);
+		put(a, isn, PAIR_SYN | PAIR_ACK, bytes, n);
+		a->rig->lose_in_256 = 0;
+		put(a, isn + 1, PAIR_ACK | PAIR_PSH, bytes, n);
+		if (jump[i] != -1)
+			put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		sent_to(a, a->at + n);
+		quiet(a, 2000000);
+		expect_nothing_served(a);
+		attack_end(a);
+	}
+}
+
+/* A15 */
+static void an_rst_for_the_box_alone_opens_nothing(void **state)
+{
+	static const int32_t jump[] = { 0, 1, 3000, -100, 1 << 20, INT32_MIN };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(jump) / sizeof(jump[0]); i++) {
+		struct attack *a = attack_start();
+		uint8_t bytes[512];
+		uint32_t n = request(bytes, 1, DENIED);
+
+		put_lost(a, a->at + (uint32_t)jump[i], PAIR_RST | PAIR_ACK, bytes, n);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		/* A new connection for the box, the old one for the server. */
+		a->rig->lose_in_256 = ALL;
+		put(a, a->at - 1, PAIR_SYN, NULL, 0);
+		a->rig->lose_in_256 = 0;
+		put(a, a->at, PAIR_ACK, NULL, 0);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		expect_nothing_served(a);
+		quiet(a, 70ull * 1000000000);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		expect_nothing_served(a);
+		attack_end(a);
+	}
+}
+
+/* A17 */
+static void numbers_that_wrap_confuse_nobody(void **state)
+{
+	static const uint32_t before_wrap[] = { 1, 40, 200, 400, 1000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(before_wrap) / sizeof(before_wrap[0]); i++) {
+		struct attack *a = attack_new(&rig_conf_default);
+
+		for (int d = 0; d < WK_DIRS; d++) {
+			struct pair_end *end = &a->rig->pair.end[d];
+
+			end->isn = end->nxt = end->una = 0u - before_wrap[i];
+		}
+		attack_open(a);
+		for (uint32_t stream = 1; stream < 40; stream += 4) {
+			uint8_t bytes[512];
+			uint32_t n = request(bytes, stream, DENIED);
+
+			put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+			sent_to(a, a->at + n);
+			expect_denied(a, stream);
+			expect_alive(a, stream + 2);
+			rig_answer(a->rig, stream + 2);
+			tap(a);
+			a->rig->client.read_b = a->rig->pair.end[WK_C2S].rx_len_b;
+		}
+		attack_end(a);
+	}
+}
+
+/* A18 */
+static void a_syn_carries_nothing(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	uint8_t bytes[512];
+	struct attack *a;
+	uint32_t n;
+
+	(void)state;
+	conf.pair.fast_open = true;
+	a = attack_new(&conf);
+	n = h2w_preface(bytes);
+	n += request(bytes + n, 1, DENIED);
+	put(a, a->rig->pair.end[WK_C2S].isn, PAIR_SYN, bytes, n);
+	assert_int_equal(a->rig->stats.counter[WK_CNT_NORM_SYN_DATA], 1);
+	assert_int_equal(a->rig->stats.counter[WK_CNT_NORM_SYN_OPTION], 1);
+	sent_to(a, a->rig->pair.end[WK_C2S].isn + 1);
+	rig_send(a->rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0);
+	put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+	expect_nothing_served(a);
+	attack_end(a);
+}
+
+/* A20: the third ACK comes with bytes and wrong numbers. */
+static void a_wrong_third_ack_opens_nothing(void **state)
+{
+	struct attack *a = attack_new(&rig_conf_default);
+	struct pair_end *client = &a->rig->pair.end[WK_C2S];
+	uint8_t bytes[512];
+	uint32_t n = h2w_preface(bytes);
+
+	(void)state;
+	n += request(bytes + n, 1, DENIED);
+	rig_send(a->rig, WK_C2S, PAIR_SYN, NULL, 0);
+	put(a, client->isn + 1, PAIR_ACK | PAIR_PSH, bytes, n);
+	rig_send(a->rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0);
+	for (int32_t off = -2; off <= 2; off++) {
+		client->ack += (uint32_t)off;
+		put(a, client->isn + 1, PAIR_ACK | PAIR_PSH, bytes, n);
+		client->ack -= (uint32_t)off;
+	}
+	expect_nothing_served(a);
+	attack_end(a);
+}
+
+/* A23, A36: the stream has shrunk by denied calls; old segments are tried with every offset. */
+static void old_numbers_are_never_read_with_new_offsets(void **state)
+{
+	struct attack *a = attack_start();
+	uint32_t begin = a->at, n;
+	uint8_t bytes[512], evil[512];
+
+	(void)state;
+	for (uint32_t stream = 1; stream < 20; stream += 4) {
+		n = request(bytes, stream, DENIED);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		sent_to(a, a->at + n);
+		expect_alive(a, stream + 2);
+		if (stream > 8)
+			server_acks(a);
+	}
+	n = request(evil, 101, DENIED);
+	for (uint32_t at = begin; at + n < a->at; at += 5)
+		put(a, at, PAIR_ACK | PAIR_PSH, evil, n);
+	/* And over the edge, so that part of it is new. */
+	for (uint32_t back = 1; back < n; back += 4)
+		put_lost(a, a->at - back, PAIR_ACK | PAIR_PSH, evil, n);
+	expect_nothing_served(a);
+	attack_end(a);
+}
+
+/* A26 */
+static void a_fin_inside_a_denied_block_takes_it_along(void **state)
+{
+	static const uint32_t cuts[] = { 1, 5, 9, 60 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		for (int parts = 1; parts <= 2; parts++) {
+			struct attack *a = attack_start();
+			uint32_t have = a->rig->pair.end[WK_S2C].rx_len_b;
+			uint8_t bytes[512];
+
+			request(bytes, 1, DENIED);
+			if (parts == 1) {
+				put(a, a->at, PAIR_ACK | PAIR_FIN, bytes, cuts[i]);
+			} else {
+				put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, cuts[i]);
+				put(a, a->at + cuts[i], PAIR_ACK | PAIR_FIN, NULL, 0);
+			}
+			sent_to(a, a->at + cuts[i] + 1);
+			assert_true(a->rig->pair.end[WK_S2C].closed);
+			assert_int_equal(a->rig->pair.end[WK_S2C].rx_len_b, have);
+			assert_int_equal(a->rig->stats.counter[WK_CNT_HDR_TRUNCATED], 1);
+			attack_end(a);
+		}
+	}
+}
+
+/* A27 */
+static void three_calls_and_a_fin_in_one_segment_are_told_apart(void **state)
+{
+	struct attack *a = attack_start();
+	uint8_t bytes[512];
+	uint32_t n = request(bytes, 1, ALLOWED);
+
+	(void)state;
+	n += request(bytes + n, 3, DENIED);
+	n += request(bytes + n, 5, RIG_PATH_PLACE);
+	put(a, a->at, PAIR_ACK | PAIR_PSH | PAIR_FIN, bytes, n);
+	sent_to(a, a->at + n + 1);
+	expect_served(a, 1, ALLOWED);
+	expect_served(a, 5, RIG_PATH_PLACE);
+	assert_true(a->rig->pair.end[WK_S2C].closed);
+	expect_denied(a, 3);
+	attack_end(a);
+}
+
+/* A FIN in the middle of what has been judged: to a server that lost the original the stream would
+ * end there, while wicket reads on. */
+static void a_fin_in_front_of_judged_bytes_is_none(void **state)
+{
+	(void)state;
+	for (int edited = 0; edited < 2; edited++) {
+		struct attack *a = attack_start();
+		uint8_t bytes[512];
+		uint32_t n = edited ? request(bytes, 1, DENIED) : 0;
+
+		n += request(bytes + n, 3, ALLOWED);
+		n += request(bytes + n, 5, ALLOWED);
+		put_lost(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		put(a, a->at, PAIR_ACK | PAIR_FIN, bytes, n - 20);
+		assert_false(a->rig->pair.end[WK_S2C].closed);
+		put(a, a->at + n - 20, PAIR_ACK | PAIR_PSH, bytes + n - 20, 20);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		sent_to(a, a->at + n);
+		expect_served(a, 3, ALLOWED);
+		expect_served(a, 5, ALLOWED);
+		assert_int_equal(a->fin_at, 0);
+		attack_end(a);
+	}
+}
+
+/* The same with bytes that wait out of order. */
+static void nothing_is_read_behind_a_fin(void **state)
+{
+	(void)state;
+	for (int later = 0; later < 2; later++) {
+		struct attack *a = attack_start();
+		uint8_t bytes[512];
+		uint32_t n = request(bytes, 1, ALLOWED), whole;
+
+		whole = n + request(bytes + n, 3, ALLOWED);
+		put(a, a->at + n, PAIR_ACK, bytes + n, whole - n);
+		if (later) {
+			put(a, a->at + n, PAIR_ACK | PAIR_FIN, NULL, 0);
+			put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		} else {
+			put(a, a->at, PAIR_ACK | PAIR_FIN, bytes, n);
+		}
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, whole);
+		attack_end(a);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_denied_call_in_pieces_last_to_first_goes_nowhere),
+		cmocka_unit_test(a_later_copy_cannot_say_something_else),
+		cmocka_unit_test(two_versions_behind_a_hole_are_one),
+		cmocka_unit_test(held_bytes_cannot_be_exchanged),
+		cmocka_unit_test(bytes_under_odd_flags_do_not_count),
+		cmocka_unit_test(an_urgent_byte_stays_in_line),
+		cmocka_unit_test(a_syn_inside_a_connection_changes_nothing),
+		cmocka_unit_test(an_rst_for_the_box_alone_opens_nothing),
+		cmocka_unit_test(numbers_that_wrap_confuse_nobody),
+		cmocka_unit_test(a_syn_carries_nothing),
+		cmocka_unit_test(a_wrong_third_ack_opens_nothing),
+		cmocka_unit_test(old_numbers_are_never_read_with_new_offsets),
+		cmocka_unit_test(a_fin_inside_a_denied_block_takes_it_along),
+		cmocka_unit_test(three_calls_and_a_fin_in_one_segment_are_told_apart),
+		cmocka_unit_test(a_fin_in_front_of_judged_bytes_is_none),
+		cmocka_unit_test(nothing_is_read_behind_a_fin),
+	};
+
+	return cmocka_run_group_tests(tests, rig_eal_start, rig_eal_stop);
+}
