@@ -87,6 +87,7 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	uint64_t old_b_out = half->b_out;
 	uint64_t edge;
 	bool advanced;
+	uint16_t wnd;
 
 	*news = (struct ack_news){ 0 };
 	if (ack > (int64_t)half->nxt_out || ack < (int64_t)half->b_out - (int64_t)INT32_MAX / 2) {
@@ -116,7 +117,11 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 		check_hole(c, rdir, half, seg);
 		news->acked |= follow_up(c, rdir, half);
 	}
-	news->edge = edge_refresh(c, rdir, half);
+	/* News is what the sender can see: growth of less than a unit of the scale is none, and an ACK
+	 * without news looks like a duplicate. */
+	wnd = window_raw(c->flow, dir);
+	edge_refresh(c, rdir, half);
+	news->edge = window_raw(c->flow, dir) != wnd;
 	news->capped = half_plain(half) && edge > half->edge_given;
 	if (is_pure(seg) && !news->acked && !news->edge)
 		news->suppress = (news->old && seg->n_sack == 0) || advanced || hole_is_owned(half);
