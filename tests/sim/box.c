@@ -268,7 +268,7 @@ static void settle(struct box *box, enum wk_dir dir)
 {
 	struct judge_dir *d = &box->judge.dir[dir];
 
-	d->shift_max = (int64_t)(d->in_b + d->lost_b - d->out_b);
+	d->shift_max = d->shift_min = (int64_t)(d->in_b + d->lost_b - d->out_b);
 }
 
 void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns)
@@ -317,12 +317,15 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 		box->forwarded++;
 		leave(box, pkt, &own, "forwarded");
 		free(copy);
+		check_deleted(&box->check);
 		return;
 	}
 	if (result.verdict == WK_TCP_DROP)
 		box->dropped++;
 	else
 		box->absorbed++;
+	if (wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
+		check_deleted(&box->check);
 	free(pkt);
 }
 

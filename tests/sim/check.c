@@ -145,6 +145,9 @@ static void check_bytes(struct check *check, enum wk_dir dir, uint64_t off, cons
 
 void check_inserted(struct check *check, uint64_t out, uint64_t len_b)
 {
+	if (out + 1 + len_b > check->half[WK_S2C].edge_max)
+		check_fail(check, "an insertion to %lu, the client's window ends at %lu",
+			   out + 1 + len_b, check->half[WK_S2C].edge_max);
 	check->inserts = realloc(check->inserts, (check->n_inserts + 1) * sizeof(*check->inserts));
 	if (!check->inserts)
 		abort();

@@ -81,6 +81,8 @@ void check_fail(struct check *check, const char *fmt, ...) __attribute__((format
 /* check_ack.c */
 /* Are three duplicates about a lost insertion answered with it? After each packet. */
 void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg);
+/* No deletion waits for a timer: what the server has all before of is acknowledged to the client. */
+void check_deleted(struct check *check);
 /* Looks how far windows may go by now. */
 void check_bound(struct check *check);
 void check_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,

@@ -202,6 +202,46 @@ void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *s
 	}
 }
 
+void check_deleted(struct check *check)
+{
+	const struct judge_dir *d = &check->judge->dir[WK_C2S];
+	const struct check_half *half = &check->half[WK_C2S];
+
+	if (d->in_b > 0 && half->ack_max >= 1 + d->out_b && half->ack_in_max < 1 + d->in_b)
+		check_fail(check, "deleted bytes to %lu wait, acknowledged to %lu", 1 + d->in_b,
+			   half->ack_in_max);
+}
+
+/* A window that was built may not be less than what the server announced. */
+static void check_edge_kept(struct check *check, const struct wk_tcp_seg *seg, uint64_t edge)
+{
+	const struct judge_dir *d = &check->judge->dir[WK_C2S];
+	const struct check_half *half = &check->half[WK_C2S];
+	uint64_t unit = check->scaled ? 1ull << check->half[WK_S2C].shift : 1;
+
+	if (seg->wnd == UINT16_MAX || half->edge_max < 1 + d->out_b)
+		return;
+	if ((int64_t)(edge + unit) <= (int64_t)half->edge_max + d->shift_min)
+		check_fail(check, "window towards the client to %lu, the server's is %lu", edge,
+			   half->edge_max + (uint64_t)d->shift_min);
+}
+
+/* An ACK that acknowledged nothing but an insertion looks like a duplicate to the server. */
+static void check_duplicate(struct check *check, const struct wk_tcp_seg *seg,
+			    const struct wk_tcp_seg *in, uint64_t ack)
+{
+	const struct check_half *half = &check->half[WK_S2C];
+	int64_t in_ack = wk_seq_unwrap(half->isn, in->ack, half->stale_ack);
+	uint8_t shift = check->scaled ? check->half[WK_C2S].shift : 0;
+	uint64_t edge = ack + ((uint64_t)seg->wnd << shift);
+
+	if (seg->data_len_b > 0 || (seg->flags & WK_TCP_FIN) || seg->n_sack > 0)
+		return;
+	if (in_ack > (int64_t)half->stale_ack && ack == half->ack_in_max &&
+	    edge <= half->edge_in_max)
+		check_fail(check, "a duplicate made of the ACK of an insertion");
+}
+
 static void check_edge(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		       const struct wk_tcp_seg *in, uint64_t ack)
 {
@@ -211,6 +251,8 @@ static void check_edge(struct check *check, enum wk_dir dir, const struct wk_tcp
 	uint64_t unit = check->scaled ? 1ull << check->half[dir].shift : 1;
 
 	check_bound(check);
+	if (!in && told == WK_C2S)
+		check_edge_kept(check, seg, edge);
 	if (edge > half->edge_bound)
 		check_fail(check, "window towards the sender of stream %d to %lu, at most %lu", told,
 			   edge, half->edge_bound);
@@ -237,6 +279,8 @@ void check_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 		check_fail(check, "an ACK below the initial sequence number");
 		return;
 	}
+	if (in && dir == WK_C2S)
+		check_duplicate(check, seg, in, (uint64_t)ack);
 	if ((uint64_t)ack < half->ack_in_max) {
 		/* A late packet that was already old when it came in may stay old. */
 		if (!in || wk_seq_unwrap(half->isn, in->ack, half->stale_ack) >=

@@ -205,6 +205,8 @@ static void put_map(struct judge *judge, struct judge_dir *d, const struct wk_op
 	d->out_b += out_b;
 	if ((int64_t)(d->in_b - d->out_b) > d->shift_max)
 		d->shift_max = (int64_t)(d->in_b - d->out_b);
+	if ((int64_t)(d->in_b - d->out_b) < d->shift_min)
+		d->shift_min = (int64_t)(d->in_b - d->out_b);
 }
 
 static void record(struct judge *judge, struct judge_dir *d, const uint8_t *data, uint32_t len_b,
