@@ -91,6 +91,9 @@ static uint32_t hook_pull(void *user, uint8_t *buf, uint32_t room_b)
 	uint32_t len_b = judge_pull(&box->judge, buf, room_b);
 
 	if (len_b > 0)
+		box->waits_ns = 0; /* another is the oldest now */
+
+	if (len_b > 0)
 		check_inserted(&box->check, box->flow.half[WK_S2C].e_out - 1, len_b);
 	if (box->cfg.verbose)
 		printf("%12.6f insertion of %u bytes at %" PRIu64 "\n", (double)box->now_ns / 1e9,
@@ -140,6 +143,17 @@ static const struct wk_tcp_hooks hooks = {
 	.farewell = hook_farewell,
 	.tx = hook_tx,
 };
+
+/* How long insertions wait for a place. */
+static void clock_wait(struct box *box)
+{
+	if (judge_pending(&box->judge) == 0 || box->judge.dir[WK_S2C].finished)
+		box->waits_ns = 0;
+	else if (box->waits_ns == 0)
+		box->waits_ns = box->now_ns;
+	if (box->waits_ns > 0 && box->now_ns - box->waits_ns > box->waited_ns)
+		box->waited_ns = box->now_ns - box->waits_ns;
+}
 
 static struct wk_tcp_env env_now(struct box *box)
 {
@@ -300,6 +314,7 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	box->check.resent = UINT64_MAX;
 	wk_tcp_input(&box->flow, pkt->dir, &seg, &env, &result);
 	check_bound(&box->check);
+	clock_wait(box);
 	if (!forged && wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
 		check_hole(&box->check, pkt->dir, &own);
 	if (box->cfg.verbose)

@@ -31,6 +31,8 @@ struct box {
 	bool had_flow;
 	bool excused; /* asked for something impossible: a reset is the answer */
 	uint64_t now_ns;
+	uint64_t waits_ns;  /* since when the oldest insertion waits; 0: none does */
+	uint64_t waited_ns; /* the longest wait */
 	uint64_t poke_ns; /* when the judge comes to want an insertion by itself; UINT64_MAX: never */
 	uint64_t switch_ns; /* when the mode changes next; UINT64_MAX: never */
 	uint64_t switch_gap_ns;

@@ -25,6 +25,7 @@ struct tally {
 	uint64_t done, failed, packets, forwarded, edited, absorbed, dropped, built, wanted, inserted,
 		bytes;
 	uint64_t sim_ns;
+	uint64_t waited_ns;
 	uint64_t first_failed;
 };
 
@@ -33,7 +34,7 @@ static void usage(FILE *to)
 	fprintf(to, "usage: sim [--seeds FROM-TO | --seed N] [--jobs N] [--profile NAME] [--verbose]\n"
 		    "           [--keep-going]\n"
 		    "Runs simulated connections through lib/tcp; a seed chooses everything.\n"
-		    "profiles: any edit unedited clean passive liar noise direct\n");
+		    "profiles: any edit unedited clean passive liar noise switch busy direct\n");
 }
 
 static bool parse_seeds(struct options *opt, const char *arg)
@@ -98,6 +99,8 @@ static void add_run(struct tally *tally, const struct run_result *result)
 	tally->inserted += result->inserted;
 	tally->bytes += result->c2s_b + result->s2c_b;
 	tally->sim_ns += result->sim_ns;
+	if (result->waited_ns > tally->waited_ns)
+		tally->waited_ns = result->waited_ns;
 }
 
 static void one(const struct options *opt, uint64_t seed, struct tally *tally)
@@ -116,9 +119,10 @@ static void one(const struct options *opt, uint64_t seed, struct tally *tally)
 	}
 	if (opt->verbose)
 		printf("seed %" PRIu64 " %s: %" PRIu64 " packets, %.3f s simulated, %" PRIu64
-		       " + %" PRIu64 " bytes, %u of %u insertions\n",
+		       " + %" PRIu64 " bytes, %u of %u insertions, longest wait %.3f s\n",
 		       seed, profile_name(profile.kind), result.packets, (double)result.sim_ns / 1e9,
-		       result.c2s_b, result.s2c_b, result.inserted, result.wanted);
+		       result.c2s_b, result.s2c_b, result.inserted, result.wanted,
+		       (double)result.waited_ns / 1e9);
 	add_run(tally, &result);
 }
 
@@ -174,6 +178,8 @@ static void sum_up(const struct options *opt, const struct tally *tallies, struc
 		sum->inserted += t->inserted;
 		sum->bytes += t->bytes;
 		sum->sim_ns += t->sim_ns;
+		if (t->waited_ns > sum->waited_ns)
+			sum->waited_ns = t->waited_ns;
 	}
 }
 
@@ -213,10 +219,10 @@ int main(int argc, char **argv)
 	       "packets %" PRIu64 ", through the box: %" PRIu64 " forwarded (%" PRIu64
 	       " with other numbers), %" PRIu64 " absorbed, %" PRIu64 " dropped, %" PRIu64 " built\n"
 	       "%" PRIu64 " bytes delivered, %" PRIu64 " of %" PRIu64
-	       " insertions, %.0f s simulated\n",
+	       " insertions, longest wait %.1f s, %.0f s simulated\n",
 	       opt.from, opt.to, sum.done, sum.failed, s, (double)sum.done / s, sum.packets,
 	       sum.forwarded, sum.edited, sum.absorbed, sum.dropped, sum.built, sum.bytes,
-	       sum.inserted, sum.wanted, (double)sum.sim_ns / 1e9);
+	       sum.inserted, sum.wanted, (double)sum.waited_ns / 1e9, (double)sum.sim_ns / 1e9);
 	munmap(tallies, size);
 	if (!fine)
 		printf("a job died\n");

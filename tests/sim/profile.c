@@ -7,7 +7,7 @@
 #define US 1000ull
 
 static const char *const names[PROFILES] = {
-	"any", "edit", "unedited", "clean", "passive", "liar", "noise", "switch", "direct",
+	"any", "edit", "unedited", "clean", "passive", "liar", "noise", "switch", "busy", "direct",
 };
 
 const char *profile_name(enum profile_kind kind)
@@ -193,6 +193,21 @@ static void choose_kind(struct profile *profile, struct sim_rng *rng)
 		profile->client.lie_permille = 500;
 		profile->server.strict = false;
 		break;
+	case PROFILE_BUSY:
+		for (int i = 0; i < LINKS; i++)
+			profile->link[i].loss_permille /= 5;
+		profile->client.rcvbuf_b = rng_range32(rng, 4096, 16384);
+		profile->client.stall_permille = 0;
+		profile->client.read_gap_ns = rng_range(rng, 1, 8) * MS;
+		profile->client.read_max_b = rng_range32(rng, 800, 4000);
+		profile->server.write_gap_ns = 200 * US;
+		profile->server.write_max_b = 20000;
+		profile->server_mix.frames = 40;
+		profile->server_mix.data_max_b = 30000;
+		profile->server_mix.weight_head = 0;
+		profile->client_mix.weight_deny = 5;
+		profile->insert_max_b = PROTO_INSERT_MAX_B / 2;
+		break;
 	case PROFILE_SWITCH:
 		profile->starts_passive = rng_chance(rng, 700);
 		profile->switch_ns = rng_range(rng, 20, 400) * MS;
@@ -220,7 +235,8 @@ void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind ki
 		       : what < 76 ? PROFILE_CLEAN
 		       : what < 82 ? PROFILE_PASSIVE
 		       : what < 88 ? PROFILE_LIAR
-		       : what < 95 ? PROFILE_NOISE
+		       : what < 93 ? PROFILE_NOISE
+		       : what < 95 ? PROFILE_BUSY
 				   : PROFILE_SWITCH;
 	profile->kind = kind;
 	profile->client.name = "client";

@@ -30,6 +30,7 @@ enum profile_kind {
 	PROFILE_LIAR,	  /* the client's retransmissions say something else */
 	PROFILE_NOISE,	  /* forged packets in between */
 	PROFILE_SWITCH,	  /* between passive and enforcing while it runs */
+	PROFILE_BUSY,	  /* insertions into a download that fills the client's window */
 	PROFILE_DIRECT,	  /* no box: the endpoints against each other */
 	PROFILES,
 };

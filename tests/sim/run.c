@@ -11,6 +11,7 @@
 
 #define LIMIT_NS (900ull * 1000000000ull)
 #define DRAIN_NS (8ull * 1000000000ull)
+#define WAIT_NS	 (10ull * 1000000000ull) /* of an insertion into a busy download */
 
 struct run {
 	const struct profile *profile;
@@ -265,6 +266,8 @@ static void check_clean(struct run *run)
 		fail(run, "an unedited connection was not forwarded bit for bit");
 	if (run->profile->kind == PROFILE_UNEDITED && box->judge.pulled > 0 && !box->excused)
 		fail(run, "an insertion nobody wanted");
+	if (run->profile->kind == PROFILE_BUSY && box->waited_ns > WAIT_NS)
+		fail(run, "a busy download starved an insertion");
 }
 
 static void finish(struct run *run)
@@ -312,6 +315,7 @@ bool run_profile(const struct profile *profile, bool verbose, struct run_result 
 	result->sim_ns = run.now_ns;
 	result->c2s_b = ep_received_b(&run.server);
 	result->s2c_b = ep_received_b(&run.client);
+	result->waited_ns = run.box.waited_ns;
 	result->wanted = run.box.judge.wanted;
 	result->forwarded = run.box.forwarded;
 	result->edited = run.box.edited;
