@@ -232,6 +232,9 @@ static enum h2_step late_trailers(struct h2_cut *cut, const struct h2_block *blo
 
 	if (h2_has_pseudo(&cut->env->lcore->list))
 		return h2_fail(cut, WK_H2_E_TRAILERS);
+	/* What was not kept has not been looked at: a pseudo-header may hide there. */
+	if (cut->env->lcore->list.over)
+		return h2_fail(cut, WK_H2_E_BLOCK_CAP);
 	if (!h2_charge(conn, cut->env))
 		return h2_fail(cut, WK_H2_E_FLOOD);
 	h2_answers_ended(conn, block->id);
