@@ -358,6 +358,23 @@ static bool fin_contradicts(const struct wk_tcp_half *half, uint64_t end)
 	return false;
 }
 
+/* A passive flow lets every copy of a byte pass, and the server may take another one than was read
+ * here. That does no harm until the flow is to be enforced: then it has to be known. */
+static void check_copies(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t from = in > half->acked_in ? in : half->acked_in, end = in + seg->data_len_b;
+	const uint8_t *data;
+
+	/* What the receiver has acknowledged it has: a later copy is too late. */
+	if (!c->flow->passive || dir != WK_C2S || from >= end ||
+	    (from >= half->e_in + half->held_len_b && !half->ooo))
+		return;
+	data = seg->data + (from - in);
+	c->flow->doubtful |= ledger_differs(half, from, data, (uint32_t)(end - from)) ||
+			     hold_differs(half, from, data, (uint32_t)(end - from));
+}
+
 void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		const struct ack_news *news)
 {
@@ -375,7 +392,9 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 			return;
 		}
 	}
-	if (!paws_ok(c, dir, seg, in)) {
+	check_copies(c, dir, seg, in);
+	/* A passive flow cannot keep the segment from a receiver with an older memory. */
+	if (!paws_ok(c, dir, seg, in) && !c->flow->passive) {
 		close_answer(c, wk_dir_flip(dir));
 		set_drop(c->result, WK_DROP_PAWS);
 		return;

@@ -183,9 +183,17 @@ void wk_tcp_fini(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 	close_free(&c, WK_TCP_ST_CLOSED);
 }
 
+/* The receiver has taken bytes that have not been read here. */
+static bool read_less(const struct wk_tcp_half *half)
+{
+	return half->b_out > half->e_out + half->held_len_b + (half->fin_out ? 1 : 0);
+}
+
 bool wk_tcp_enforce(struct wk_tcp_flow *flow, bool *mid_stream)
 {
-	*mid_stream = flow->state == WK_TCP_ST_UNTRACKED || flow->stripped;
+	*mid_stream = flow->state == WK_TCP_ST_UNTRACKED || flow->stripped || flow->doubtful ||
+		      (flow->state == WK_TCP_ST_ESTABLISHED &&
+		       read_less(stream(flow, WK_C2S)));
 	if (!flow->passive)
 		return true;
 	if (*mid_stream)

@@ -6,6 +6,26 @@
 
 #define HELD_MIN_B 64u
 
+/* Do two pieces of a stream say different things where they overlap? */
+static bool differ(uint64_t a_in, const uint8_t *a, uint32_t a_b, uint64_t b_in, const uint8_t *b,
+		   uint32_t b_b)
+{
+	uint64_t from = a_in > b_in ? a_in : b_in;
+	uint64_t to = a_in + a_b < b_in + b_b ? a_in + a_b : b_in + b_b;
+
+	return from < to && memcmp(a + (from - a_in), b + (from - b_in), to - from) != 0;
+}
+
+bool hold_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data, uint32_t len_b)
+{
+	if (differ(half->e_in, half->held, half->held_len_b, in, data, len_b))
+		return true;
+	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo; ooo = ooo->next)
+		if (differ(ooo->in_off, ooo->bytes, ooo->len_b, in, data, len_b))
+			return true;
+	return false;
+}
+
 bool hold_append(struct ctx *c, struct wk_tcp_half *half, const uint8_t *data, uint32_t len_b)
 {
 	uint32_t need = half->held_len_b + len_b;

@@ -108,6 +108,8 @@ uint64_t ledger_ack(const struct wk_tcp_half *half);
 bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data, uint32_t len_b);
 
 /* hold.c */
+/* Does data[len_b] at `in` say something else than what waits there, in order or not? */
+bool hold_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data, uint32_t len_b);
 bool hold_append(struct ctx *c, struct wk_tcp_half *half, const uint8_t *data, uint32_t len_b);
 void hold_consume(struct wk_tcp_half *half, uint32_t len_b, struct wk_mem *mem);
 bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint8_t *data,

@@ -628,6 +628,128 @@ static void nothing_is_read_behind_a_fin(void **state)
 	}
 }
 
+/* Fields that do not fit the list hide a pseudo-header behind them: late trailers of a closed stream,
+ * and of one that was skipped. */
+static void a_request_hidden_behind_a_long_list_goes_nowhere(void **state)
+{
+	static const uint32_t streams[] = { 1, 3, 5 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+		struct attack *a = attack_start();
+		uint8_t block[512], bytes[600];
+		uint32_t n = 300;
+
+		expect_alive(a, 1);
+		rig_answer(a->rig, 1);
+		expect_alive(a, 5);
+		rig_answer(a->rig, 5);
+		tap(a);
+		memset(block, 0x90, n); /* accept-encoding, from the static table */
+		n += request(block + n, 1, DENIED) - H2W_HEAD_B;
+		memmove(block + 300, block + 300 + H2W_HEAD_B, n - 300);
+		n = h2w_frame(bytes, H2W_HEADERS, H2W_END_STREAM | H2W_END_HEADERS, streams[i],
+			      block, n);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		sent_to(a, a->at + n);
+		expect_nothing_served(a);
+		attack_end(a);
+	}
+}
+
+static struct attack *audited(void)
+{
+	struct rig_conf conf = rig_conf_default;
+	struct attack *a;
+	uint8_t bytes[512];
+	uint32_t n = request(bytes, 1, ALLOWED);
+
+	conf.mode = WK_MODE_AUDIT;
+	a = attack_new(&conf);
+	attack_open(a);
+	bytes[4] &= (uint8_t)~H2W_END_STREAM;
+	put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+	sent_to(a, a->at + n);
+	expect_served(a, 1, ALLOWED);
+	server_acks(a);
+	return a;
+}
+
+static void expect_not_guarded_any_more(struct attack *a)
+{
+	uint8_t bytes[512];
+	uint32_t n = request(bytes, 7, DENIED);
+
+	rig_policy(a->rig, WK_MODE_ENFORCE);
+	put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+	expect_nothing_served(a);
+	assert_true(a->rig->pair.end[WK_C2S].reset);
+	attack_end(a);
+}
+
+/* Audit changes nothing, so a client can prepare there what enforcing would not let it do: the
+ * server gets another copy than the one that was read. The flow is known to be in doubt when it is
+ * to be enforced. */
+static void a_connection_that_said_two_things_in_audit_is_not_trusted(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 3; way++) {
+		struct attack *a = audited();
+		uint8_t good[600], evil[600] = { 0 };
+		uint32_t n = request(good, 3, ALLOWED);
+
+		/* For wicket the payload of a long frame begins, for the server a call. */
+		h2w_frame(evil, H2W_DATA, 0, 1, NULL, 0);
+		evil[1] = 2;
+		if (way == 0) { /* judged, then repeated */
+			put_lost(a, a->at, PAIR_ACK | PAIR_PSH, evil, n);
+			put(a, a->at, PAIR_ACK | PAIR_PSH, good, n);
+		} else if (way == 1) { /* held */
+			put_lost(a, a->at, PAIR_ACK | PAIR_PSH, evil, 8);
+			put(a, a->at, PAIR_ACK | PAIR_PSH, good, 8);
+			put_lost(a, a->at + 8, PAIR_ACK | PAIR_PSH, evil + 8, n - 8);
+			put(a, a->at + 8, PAIR_ACK | PAIR_PSH, good + 8, n - 8);
+		} else { /* out of order */
+			put_lost(a, a->at + 1, PAIR_ACK | PAIR_PSH, evil + 1, n - 1);
+			put(a, a->at + 1, PAIR_ACK | PAIR_PSH, good + 1, n - 1);
+			put(a, a->at, PAIR_ACK | PAIR_PSH, good, 1);
+			put_lost(a, a->at + 1, PAIR_ACK | PAIR_PSH, evil + 1, n - 1);
+			put(a, a->at + 1, PAIR_ACK | PAIR_PSH, good + 1, n - 1);
+		}
+		sent_to(a, a->at + n);
+		expect_served(a, 3, ALLOWED);
+		server_acks(a);
+		expect_not_guarded_any_more(a);
+	}
+}
+
+/* A09, seen from the other side: wicket takes a segment for too old, the server does not. */
+static void a_gap_made_in_audit_hides_nothing(void **state)
+{
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		struct attack *a = audited();
+		uint8_t bytes[512];
+		uint32_t n;
+
+		a->rig->pair.clock += 1000;
+		put_lost(a, a->at, PAIR_ACK, NULL, 0);
+		a->rig->pair.clock -= 900;
+		n = request(bytes, 3, ALLOWED);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		sent_to(a, a->at + n);
+		a->rig->pair.clock += 1000;
+		expect_served(a, 3, ALLOWED);
+		if (more)
+			expect_alive(a, 5);
+		server_acks(a);
+		rig_policy(a->rig, WK_MODE_ENFORCE);
+		n = request(bytes, 7, DENIED);
+		put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+		attack_end(a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -647,6 +769,9 @@ int main(void)
 		cmocka_unit_test(three_calls_and_a_fin_in_one_segment_are_told_apart),
 		cmocka_unit_test(a_fin_in_front_of_judged_bytes_is_none),
 		cmocka_unit_test(nothing_is_read_behind_a_fin),
+		cmocka_unit_test(a_request_hidden_behind_a_long_list_goes_nowhere),
+		cmocka_unit_test(a_connection_that_said_two_things_in_audit_is_not_trusted),
+		cmocka_unit_test(a_gap_made_in_audit_hides_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, rig_eal_start, rig_eal_stop);
