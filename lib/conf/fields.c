@@ -158,6 +158,8 @@ static bool same_prefixes(const struct wk_conf_prefixes *a, const struct wk_conf
 	return true;
 }
 
+static bool same_field(const struct key *key, const void *a, const void *b);
+
 static bool same_list(const struct key *list, const void *a, const void *b)
 {
 	const char *const *array_a = field_in(a, list->offset);
@@ -168,13 +170,13 @@ static bool same_list(const struct key *list, const void *a, const void *b)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
 		for (const struct key *key = list->keys; key->name != NULL; key++)
-			if (!wk_conf_same(key, *array_a + (size_t)i * list->size,
-					  *array_b + (size_t)i * list->size))
+			if (!same_field(key, *array_a + (size_t)i * list->size,
+					*array_b + (size_t)i * list->size))
 				return false;
 	return true;
 }
 
-bool wk_conf_same(const struct key *key, const void *a, const void *b)
+static bool same_field(const struct key *key, const void *a, const void *b)
 {
 	const void *field_a = field_in(a, key->offset), *field_b = field_in(b, key->offset);
 
@@ -200,7 +202,7 @@ bool wk_conf_same(const struct key *key, const void *a, const void *b)
 		return same_list(key, a, b);
 	case KEY_GROUP:
 		for (const struct key *sub = key->keys; sub->name != NULL; sub++)
-			if (!wk_conf_same(sub, a, b))
+			if (!same_field(sub, a, b))
 				return false;
 		return true;
 	default: /* a version is always 1, groups are written out */
@@ -214,7 +216,7 @@ static const char *first_restart(const struct key *keys, const struct wk_conf *r
 	for (const struct key *key = keys; key->name != NULL; key++) {
 		const char *path = NULL;
 
-		if (key->restart && !wk_conf_same(key, running, next))
+		if (key->restart && !same_field(key, running, next))
 			return key->path;
 		if (key->type == KEY_GROUP)
 			path = first_restart(key->keys, running, next);

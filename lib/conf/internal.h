@@ -103,7 +103,6 @@ int wk_conf_check(struct reader *reader, const config_setting_t *root);
 /* fields.c */
 int wk_conf_set_defaults(const struct key *keys, void *base);
 void wk_conf_free_fields(const struct key *keys, void *base);
-bool wk_conf_same(const struct key *key, const void *a, const void *b);
 int64_t wk_conf_get_int(const struct key *key, const void *base);
 void wk_conf_set_int(const struct key *key, void *base, int64_t value);
 /* An INT or PROTO that stands for "not set", an empty list, every port. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wk_reasons.h - why a packet or a call ended as it did.
  *
- * One list makes the enum, the counter, the telemetry key and the manual's row. Every received
+ * One list makes the enum, the counter, the telemetry key and the text of wicketctl. Every received
  * packet ends in exactly one packet reason, so that
  *     rx + originated == tx + dropped + held
  * holds at any time: `dropped` is the sum of the DROP and ABSORB reasons and of tx refusals, `held`

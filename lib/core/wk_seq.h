@@ -18,11 +18,6 @@ static inline bool wk_seq_lt(uint32_t a, uint32_t b)
 	return wk_seq_diff(a, b) < 0;
 }
 
-static inline bool wk_seq_leq(uint32_t a, uint32_t b)
-{
-	return wk_seq_diff(a, b) <= 0;
-}
-
 /* The offset nearest to `near` whose sequence number is `seq`. May be negative for numbers before
  * the SYN, so it is signed. */
 static inline int64_t wk_seq_unwrap(uint32_t isn, uint32_t seq, uint64_t near)

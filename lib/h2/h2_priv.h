@@ -278,8 +278,6 @@ void h2_stream_client_ended(struct h2_streams *streams, struct h2_stream *stream
 void h2_stream_server_ended(struct h2_streams *streams, struct h2_stream *stream);
 
 /* settings.c */
-bool h2_notes_push(struct h2_notes *notes, const struct h2_note *note);
-bool h2_notes_pop(struct h2_notes *notes, struct h2_note *note);
 bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
 			bool *full);
 bool h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,

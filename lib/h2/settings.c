@@ -13,7 +13,7 @@ enum setting {
 	MAX_FRAME_SIZE = 0x5,
 };
 
-bool h2_notes_push(struct h2_notes *notes, const struct h2_note *note)
+static bool push(struct h2_notes *notes, const struct h2_note *note)
 {
 	if (notes->n == H2_NOTES_MAX)
 		return false;
@@ -21,7 +21,7 @@ bool h2_notes_push(struct h2_notes *notes, const struct h2_note *note)
 	return true;
 }
 
-bool h2_notes_pop(struct h2_notes *notes, struct h2_note *note)
+static bool pop(struct h2_notes *notes, struct h2_note *note)
 {
 	if (notes->n == 0)
 		return false;
@@ -86,7 +86,7 @@ bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_
 		return false;
 	if (note.window_b != H2_ABSENT)
 		conn->window_b = note.window_b;
-	*full = !h2_notes_push(&conn->client_notes, &note);
+	*full = !push(&conn->client_notes, &note);
 	return true;
 }
 
@@ -105,7 +105,7 @@ bool h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_
 		if (note.table_last_b > H2_TABLE_FOLLOWED_B)
 			return false;
 	}
-	return h2_notes_push(&conn->server_notes, &note);
+	return push(&conn->server_notes, &note);
 }
 
 /* The client acknowledges the server's oldest SETTINGS: its encoder follows from here on.
@@ -114,7 +114,7 @@ bool h2_settings_client_ack(struct wk_h2_conn *conn)
 {
 	struct h2_note note;
 
-	if (!h2_notes_pop(&conn->server_notes, &note))
+	if (!pop(&conn->server_notes, &note))
 		return false;
 	if (note.streams != H2_ABSENT)
 		conn->max_streams = note.streams;
@@ -132,7 +132,7 @@ void h2_settings_server_ack(struct wk_h2_conn *conn)
 {
 	struct h2_note note;
 
-	if (!h2_notes_pop(&conn->client_notes, &note) || note.table_last_b == H2_ABSENT)
+	if (!pop(&conn->client_notes, &note) || note.table_last_b == H2_ABSENT)
 		return;
 	if (conn->reply_update_due) {
 		if (note.table_min_b < conn->reply_update_min_b)

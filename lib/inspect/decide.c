@@ -62,7 +62,9 @@ static void put_message(char *to, uint64_t ref)
 	*to = '\0';
 }
 
-const struct wk_policy_source *wk_insp_source(struct wk_inspect *inspect, struct wk_insp_flow *flow)
+/* The rules that list the flow's client under the service at hand, from its cache. */
+static const struct wk_policy_source *source_of(struct wk_inspect *inspect,
+						struct wk_insp_flow *flow)
 {
 	struct wk_addr addr = { .family = flow->entry.key.ip_version };
 
@@ -77,7 +79,7 @@ const struct wk_policy_source *wk_insp_source(struct wk_inspect *inspect, struct
 static enum wk_call_reason judge(struct wk_inspect *inspect, const struct wk_h2_request *request,
 				 uint32_t *rule)
 {
-	const struct wk_policy_source *source = wk_insp_source(inspect, inspect->flow);
+	const struct wk_policy_source *source = source_of(inspect, inspect->flow);
 	enum wk_call_reason reason;
 
 	reason = wk_policy_match(inspect->policy, source, request->path.s, request->path.len_b,

@@ -20,7 +20,7 @@ struct wk_insp_tmpl {
 	uint8_t bytes[WK_INSP_TMPL_MAX_B];
 };
 
-/* A flow's entry in the table. About 64 bytes besides its parts. */
+/* A flow's entry in the table. About 900 bytes, most of them lib/tcp's. */
 struct wk_insp_flow {
 	struct wk_flow_entry entry; /* first: lib/flow knows nothing else */
 	/* Hot: looked at for every packet. */
@@ -124,14 +124,9 @@ enum wk_reason wk_insp_buried(struct wk_inspect *inspect, struct wk_insp_flow *f
 
 /* judge.c */
 extern const struct wk_tcp_hooks wk_insp_tcp_hooks;
-/* What lib/h2 is to do with the flow at hand. */
-void wk_insp_h2_env(struct wk_inspect *inspect);
 
 /* decide.c */
 extern const struct wk_h2_hooks wk_insp_h2_hooks;
-/* The rules that list the flow's client under the service at hand, from its cache. */
-const struct wk_policy_source *wk_insp_source(struct wk_inspect *inspect,
-					      struct wk_insp_flow *flow);
 
 /* event.c */
 /* Starts an event about a key with the names of the service at hand. */

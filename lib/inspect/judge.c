@@ -2,7 +2,8 @@
 /* judge.c - the hooks between the TCP stream and the HTTP/2 inspector. */
 #include "inspect_impl.h"
 
-void wk_insp_h2_env(struct wk_inspect *inspect)
+/* What lib/h2 is to do with the flow at hand. */
+static void set_h2_env(struct wk_inspect *inspect)
 {
 	inspect->h2_env.now_ns = inspect->tcp_env.now_ns;
 	inspect->h2_env.passive = inspect->flow->passive;
@@ -75,7 +76,7 @@ static int judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_
 
 	if (flow->blind)
 		return pass_all(flow, len_b, ops);
-	wk_insp_h2_env(inspect);
+	set_h2_env(inspect);
 	if (!flow->h2) {
 		flow->h2 = wk_h2_create(&inspect->h2_env);
 		if (!flow->h2)
@@ -104,7 +105,7 @@ static uint32_t pending(void *user)
 
 	if (!inspect->flow->h2 || inspect->flow->blind || inspect->flow->passive)
 		return 0;
-	wk_insp_h2_env(inspect);
+	set_h2_env(inspect);
 	return wk_h2_pending(inspect->flow->h2, &inspect->h2_env);
 }
 
@@ -114,7 +115,7 @@ static uint32_t pull(void *user, uint8_t *buf, uint32_t room_b)
 
 	if (!inspect->flow->h2)
 		return 0;
-	wk_insp_h2_env(inspect);
+	set_h2_env(inspect);
 	return wk_h2_pull(inspect->flow->h2, &inspect->h2_env, buf, room_b);
 }
 

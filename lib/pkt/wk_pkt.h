@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wk_pkt.h - the bytes of a frame as offsets, lengths and addresses; nothing is copied.
  *
- * Pure functions of the bytes (any thread); a struct wk_pkt lives as long as the burst. 128 bytes.
+ * Pure functions of the bytes (any thread); a struct wk_pkt lives as long as the burst. 88 bytes.
  * Parses Ethernet, up to two VLAN tags (0x8100, 0x88a8, 0x9100), IPv4 with options, IPv6 with
  * extension headers, TCP and UDP. What it does not know is not an error: ip_version is 0 and the
  * frame passes as unguarded traffic. */

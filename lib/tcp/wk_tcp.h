@@ -115,7 +115,7 @@ enum wk_tcp_state {
 #include "wk_tcp_flow.h"
 
 /* Starts a flow from a client's SYN (flags SYN, not ACK). Follow with wk_tcp_input of that SYN. A
- * passive flow (modes audit, learn, off) changes, holds, drops and originates nothing. */
+ * passive flow (modes audit and off) changes, holds, drops and originates nothing. */
 void wk_tcp_init(struct wk_tcp_flow *flow, const struct wk_tcp_seg *syn, bool passive,
 		 const struct wk_tcp_env *env);
 
