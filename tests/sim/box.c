@@ -147,7 +147,8 @@ static const struct wk_tcp_hooks hooks = {
 /* How long insertions wait for a place. */
 static void clock_wait(struct box *box)
 {
-	if (judge_pending(&box->judge) == 0 || box->judge.dir[WK_S2C].finished)
+	if (judge_pending(&box->judge) == 0 || box->judge.dir[WK_S2C].finished ||
+	    wk_tcp_state(&box->flow) != WK_TCP_ST_ESTABLISHED)
 		box->waits_ns = 0;
 	else if (box->waits_ns == 0)
 		box->waits_ns = box->now_ns;

@@ -253,6 +253,9 @@ void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind ki
 	choose_mix(profile, &rng);
 	choose_end(profile, &rng);
 	choose_kind(profile, &rng);
+	profile->client.garbage = profile->server.garbage = profile->kind != PROFILE_PASSIVE &&
+							    profile->kind != PROFILE_SWITCH &&
+							    profile->kind != PROFILE_DIRECT;
 	choose_limits(profile, &rng);
 	profile->rng = rng_fork(&rng);
 }
