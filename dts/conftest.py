@@ -100,12 +100,13 @@ def dts_case(request: pytest.FixtureRequest):
 
 
 def _file_results(request: pytest.FixtureRequest, folder: Path, build: Path, good: bool) -> None:
+    """Keeps the files of a failure, and takes those of an earlier one away."""
+    results = request.config.option.results or build / "dts-results"
+    name = f"{request.node.path.stem[len('TestSuite_'):]}.{request.node.name}"
+    place = results / "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
+    shutil.rmtree(place, ignore_errors=True)
     if not good or request.config.option.keep_files:
-        results = request.config.option.results or build / "dts-results"
-        name = f"{request.node.path.stem[len('TestSuite_'):]}.{request.node.name}"
-        place = results / "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
-        shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, place, ignore_dangling_symlinks=True)
+        shutil.copytree(folder, place, ignore=shutil.ignore_patterns("*.notify"))
         print(f"evidence: {place}  ({time.strftime('%H:%M:%S')})")
     shutil.rmtree(folder, ignore_errors=True)
