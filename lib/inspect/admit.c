@@ -7,6 +7,9 @@
 
 #include "inspect_impl.h"
 
+/* How many entries are looked at for one SYN that finds the table full. */
+#define EVICT_LOOKS 16u
+
 /* Ends a packet by an `on` policy. */
 static enum wk_reason refuse(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
 			     const struct wk_flow_key *key, enum wk_on on, enum wk_reason reason)
@@ -37,6 +40,30 @@ static bool source_may(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
 	return false;
 }
 
+/* Makes room in a full table by forgetting a handshake that has not finished: anybody can send SYNs.
+ * The search goes round, so that each is left as much time as there is. Not where a stray packet
+ * passes: to be forgotten would be of use there. */
+static bool evict_handshake(struct wk_inspect *inspect)
+{
+	if (inspect->on.mid_stream == WK_ON_PASS)
+		return false;
+	for (uint32_t i = 0; i < EVICT_LOOKS; i++) {
+		struct wk_flow_entry *entry = wk_flow_next(inspect->table, &inspect->evict_pos);
+		struct wk_insp_flow *flow = (struct wk_insp_flow *)entry;
+
+		if (!entry) {
+			inspect->evict_pos = 0;
+			continue;
+		}
+		if (wk_tcp_state(&flow->tcp) > WK_TCP_ST_SYN_ACK || flow->dead)
+			continue;
+		wk_insp_forget(inspect, flow);
+		wk_count(inspect->stats, WK_CNT_SYN_EVICTED, 1);
+		return true;
+	}
+	return false;
+}
+
 /* An entry as good as new, in the place of a tombstone. */
 static struct wk_insp_flow *reuse(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 {
@@ -57,6 +84,8 @@ bool wk_insp_admit(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
 		return false;
 	fresh = *flow ? reuse(inspect, *flow)
 		      : (struct wk_insp_flow *)wk_flow_add(inspect->table, key);
+	if (!fresh && evict_handshake(inspect))
+		fresh = (struct wk_insp_flow *)wk_flow_add(inspect->table, key);
 	if (!fresh) {
 		*reason = refuse(inspect, syn, key,
 				 inspect->mode == WK_MODE_ENFORCE ? inspect->on.table_full

@@ -750,6 +750,65 @@ static void a_gap_made_in_audit_hides_nothing(void **state)
 	}
 }
 
+static void flood_syns(struct attack *a, uint16_t port, uint32_t n)
+{
+	const uint16_t own = a->rig->pair.conf.client_port;
+	uint8_t frame[PAIR_FRAME_MAX_B];
+
+	a->rig->lose_in_256 = ALL; /* the pair knows one connection only */
+	for (uint32_t i = 0; i < n; i++) {
+		a->rig->pair.conf.client_port = (uint16_t)(port + i);
+		rig_frame(a->rig, WK_C2S, frame,
+			  pair_send_at(&a->rig->pair, WK_C2S, i, 0, PAIR_SYN, NULL, 0, frame));
+		a->rig->n_out = 0;
+	}
+	a->rig->pair.conf.client_port = own;
+	a->rig->lose_in_256 = 0;
+}
+
+/* E11: spoofed SYNs cost neither the connections that stand nor those that come. */
+static void a_flood_of_syns_keeps_nobody_out(void **state)
+{
+	struct attack *a = attack_start();
+
+	(void)state;
+	a->rig->pair.end[WK_C2S].reset = false;
+	flood_syns(a, 1000, 500);
+	assert_int_equal(rig_flows(a->rig), rig_conf_default.max_flows);
+	assert_true(a->rig->stats.counter[WK_CNT_SYN_EVICTED] > 400);
+	expect_alive(a, 1);
+	/* A second client in the middle of it. */
+	pair_init(&a->rig->pair, &rig_conf_default.pair);
+	a->rig->pair.conf.client_port++;
+	assert_int_equal(rig_send(a->rig, WK_C2S, PAIR_SYN, NULL, 0), WK_INSPECT_FORWARD);
+	flood_syns(a, 3000, 5);
+	assert_int_equal(rig_send(a->rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0),
+			 WK_INSPECT_FORWARD);
+	flood_syns(a, 4000, 5);
+	assert_int_equal(rig_ack(a->rig, WK_C2S), WK_INSPECT_FORWARD);
+	flood_syns(a, 5000, 500);
+	rig_greet(a->rig);
+	rig_free(a->rig);
+	free(a);
+}
+
+/* Where strays pass, a connection that lost its entry would pass as well. */
+static void a_handshake_is_not_forgotten_where_strays_pass(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	struct attack *a;
+
+	(void)state;
+	conf.on.mid_stream = WK_ON_PASS;
+	a = attack_new(&conf);
+	rig_send(a->rig, WK_C2S, PAIR_SYN, NULL, 0);
+	rig_send(a->rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0);
+	flood_syns(a, 1000, 100);
+	assert_int_equal(a->rig->stats.counter[WK_CNT_SYN_EVICTED], 0);
+	rig_free(a->rig);
+	free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -772,6 +831,8 @@ int main(void)
 		cmocka_unit_test(a_request_hidden_behind_a_long_list_goes_nowhere),
 		cmocka_unit_test(a_connection_that_said_two_things_in_audit_is_not_trusted),
 		cmocka_unit_test(a_gap_made_in_audit_hides_nothing),
+		cmocka_unit_test(a_flood_of_syns_keeps_nobody_out),
+		cmocka_unit_test(a_handshake_is_not_forgotten_where_strays_pass),
 	};
 
 	return cmocka_run_group_tests(tests, rig_eal_start, rig_eal_stop);
