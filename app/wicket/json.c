@@ -124,12 +124,6 @@ void wk_json_u64(struct wk_json *json, const char *key, uint64_t value)
 	putf(json, "%llu", (unsigned long long)value);
 }
 
-void wk_json_bool(struct wk_json *json, const char *key, bool value)
-{
-	put_key(json, key);
-	putf(json, "%s", value ? "true" : "false");
-}
-
 void wk_json_u16s(struct wk_json *json, const char *key, const uint16_t *values, uint32_t n)
 {
 	put_key(json, key);

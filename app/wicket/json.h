@@ -23,7 +23,6 @@ void wk_json_begin(struct wk_json *json, char *buf, size_t size_b);
 void wk_json_str(struct wk_json *json, const char *key, const char *value);
 void wk_json_bytes(struct wk_json *json, const char *key, const char *value, size_t len_b);
 void wk_json_u64(struct wk_json *json, const char *key, uint64_t value);
-void wk_json_bool(struct wk_json *json, const char *key, bool value);
 /* An array of numbers. */
 void wk_json_u16s(struct wk_json *json, const char *key, const uint16_t *values, uint32_t n);
 /* Ends object and line with "}\n" and a NUL. @return its length, or 0 when it did not fit. */
