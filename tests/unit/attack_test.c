@@ -750,6 +750,114 @@ static void a_gap_made_in_audit_hides_nothing(void **state)
 	}
 }
 
+/* Two versions of one stream of calls, of the same length. */
+struct versions {
+	uint32_t len_b;
+	uint8_t bytes[2][8192];
+};
+
+static void write_versions(struct rig *rig, struct versions *v)
+{
+	static const char *const paths[4][2] = { { ALLOWED, ALLOWED },
+						 { ALLOWED, DENIED },
+						 { DENIED, ALLOWED },
+						 { DENIED, DENIED } };
+
+	v->len_b = 0;
+	for (uint32_t stream = 1; stream < 100; stream += 2) {
+		uint32_t kind = rig_random(rig, 5), n = 0;
+
+		for (int i = 0; i < 2; i++) {
+			uint8_t *to = v->bytes[i] + v->len_b;
+
+			if (kind == 4) {
+				n = h2w_frame(to, H2W_PING, 0, 0, "12345678", 8);
+				continue;
+			}
+			n = request(to, stream, paths[kind][i]);
+			/* The path goes to the dynamic table. */
+			if (rig_random(rig, 3) == 0)
+				to[H2W_HEAD_B + 2] = 0x44;
+		}
+		v->len_b += n;
+	}
+}
+
+static void random_segment(struct attack *a, const struct versions *v, uint32_t begin, uint32_t *end)
+{
+	struct rig *rig = a->rig;
+	uint32_t acked = rig->pair.end[WK_C2S].una - begin;
+	uint32_t back = rig_random(rig, 100), off, len_b;
+	uint8_t flags = PAIR_ACK;
+
+	off = acked > back ? acked - back : 0;
+	off += rig_random(rig, rig_random(rig, 3) == 0 ? 600 : 120);
+	if (off >= v->len_b)
+		off = v->len_b - 1;
+	len_b = 1 + rig_random(rig, rig_random(rig, 2) == 0 ? 12 : 300);
+	if (len_b > v->len_b - off)
+		len_b = v->len_b - off;
+	if (rig_random(rig, 2) == 0)
+		flags |= PAIR_PSH;
+	if (rig_random(rig, 16) == 0)
+		flags |= PAIR_URG;
+	if (off + len_b > *end)
+		*end = off + len_b;
+	rig->pair.end[WK_C2S].nxt = begin + *end;
+	rig->lose_in_256 = rig_random(rig, 4) == 0 ? ALL : 0;
+	put(a, begin + off, flags, v->bytes[rig_random(rig, 2)] + off, len_b);
+	rig->lose_in_256 = 0;
+}
+
+/* After all that, an honest end: everything is taken, nothing hangs. */
+static void finish_honestly(struct attack *a, const struct versions *v, uint32_t begin)
+{
+	const struct pair_end *client = &a->rig->pair.end[WK_C2S];
+
+	a->rig->pair.end[WK_C2S].nxt = begin + v->len_b;
+	for (int i = 0; i < 400 && client->una != begin + v->len_b; i++) {
+		uint32_t off = client->una - begin;
+		uint32_t len_b = v->len_b - off < 500 ? v->len_b - off : 500;
+
+		put(a, client->una, PAIR_ACK | PAIR_PSH, v->bytes[0] + off, len_b);
+		server_acks(a);
+		quiet(a, 5000000);
+	}
+	assert_int_equal(client->una, begin + v->len_b);
+	assert_false(client->reset);
+}
+
+/* A04 to A06, A23, A24 and what lies between them: any piece of either version, in any order, with
+ * any loss. One byte has one value, and what the server reads is allowed. */
+static void pieces_of_two_versions_at_random_make_one_allowed_stream(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 1; seed <= 60; seed++) {
+		struct attack *a = attack_start();
+		uint32_t begin = a->at, end = 0, calls = 0;
+		struct h2w_fields fields;
+		struct versions v;
+
+		a->rig->random = seed;
+		write_versions(a->rig, &v);
+		for (int i = 0; i < 400; i++) {
+			random_segment(a, &v, begin, &end);
+			if (rig_random(a->rig, 4) == 0)
+				server_acks(a);
+			if (rig_random(a->rig, 40) == 0)
+				quiet(a, 300000000);
+		}
+		finish_honestly(a, &v, begin);
+		while (rig_server_headers(a->rig, &fields) != 0) {
+			assert_string_equal(h2w_field(&fields, ":path"), ALLOWED);
+			calls++;
+		}
+		assert_true(calls > 5);
+		assert_memory_equal(a->first, a->last, TAP_B);
+		attack_end(a);
+	}
+}
+
 static void flood_syns(struct attack *a, uint16_t port, uint32_t n)
 {
 	const uint16_t own = a->rig->pair.conf.client_port;
@@ -831,6 +939,7 @@ int main(void)
 		cmocka_unit_test(a_request_hidden_behind_a_long_list_goes_nowhere),
 		cmocka_unit_test(a_connection_that_said_two_things_in_audit_is_not_trusted),
 		cmocka_unit_test(a_gap_made_in_audit_hides_nothing),
+		cmocka_unit_test(pieces_of_two_versions_at_random_make_one_allowed_stream),
 		cmocka_unit_test(a_flood_of_syns_keeps_nobody_out),
 		cmocka_unit_test(a_handshake_is_not_forgotten_where_strays_pass),
 	};
