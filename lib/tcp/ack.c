@@ -14,7 +14,8 @@ bool ack_refresh(struct wk_tcp_half *half)
 	return true;
 }
 
-/* The receiver's right edge in the sender's numbers; it never goes back. @return true if it grew. */
+/* The receiver's right edge in the sender's numbers; it never goes back. @return true if it grew.
+ */
 bool edge_refresh(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half)
 {
 	uint64_t edge;
@@ -42,8 +43,7 @@ static bool hole_is_owned(const struct wk_tcp_half *half)
 static bool sack_above(const struct wk_tcp_half *half, const struct wk_tcp_seg *seg)
 {
 	for (uint32_t i = 0; i < seg->n_sack; i++)
-		if (wk_seq_unwrap(half->isn, seg->sack[i].left, half->b_out) >
-		    (int64_t)half->b_out)
+		if (wk_seq_unwrap(half->isn, seg->sack[i].left, half->b_out) > (int64_t)half->b_out)
 			return true;
 	return false;
 }
@@ -66,8 +66,8 @@ static bool is_pure(const struct wk_tcp_seg *seg)
 }
 
 /* What the receiver's news make possible in its stream: bytes that waited for its window, ownership
- * of held bytes, an insertion. All of it travels towards the receiver. @return true if the sender has
- * more acknowledged than before. */
+ * of held bytes, an insertion. All of it travels towards the receiver. @return true if the sender
+ * has more acknowledged than before. */
 static bool follow_up(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half)
 {
 	bool owned = half->held_len_b > 0 && half->hold_now && own_held(c, dir);
@@ -117,8 +117,8 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 		check_hole(c, rdir, half, seg);
 		news->acked |= follow_up(c, rdir, half);
 	}
-	/* News is what the sender can see: growth of less than a unit of the scale is none, and an ACK
-	 * without news looks like a duplicate. */
+	/* News is what the sender can see: growth of less than a unit of the scale is none, and an
+	 * ACK without news looks like a duplicate. */
 	wnd = window_raw(c->flow, dir);
 	edge_refresh(c, rdir, half);
 	news->edge = window_raw(c->flow, dir) != wnd;

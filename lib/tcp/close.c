@@ -34,8 +34,8 @@ void close_answer(struct ctx *c, enum wk_dir dir)
 		emit_ack(c, dir, NULL, stream(c->flow, dir)->nxt_out);
 }
 
-/* RFC 5961 3.2, narrower: the end of what arrived in order, or the last ACK given to its sender (which
- * is what a closed socket answers with). */
+/* RFC 5961 3.2, narrower: the end of what arrived in order, or the last ACK given to its sender
+ * (which is what a closed socket answers with). */
 void close_rst(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
@@ -56,8 +56,8 @@ void close_rst(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
 	if (!half_plain(half) || !half_plain(acked) || half->held_len_b > 0) {
 		result->edits |= WK_TCP_EDIT_NUMBERS;
 		result->seq = wk_seq_wrap(half->isn, half->nxt_out);
-		result->ack = (seg->flags & WK_TCP_ACK) ? wk_seq_wrap(acked->isn, acked->acked_in) :
-							  0;
+		result->ack = (seg->flags & WK_TCP_ACK) ? wk_seq_wrap(acked->isn, acked->acked_in)
+							: 0;
 		result->wnd = seg->wnd;
 	}
 	if (result->edits)

@@ -162,7 +162,8 @@ void consume_fin(struct ctx *c, enum wk_dir dir)
 		return;
 	c->env->hooks->finished(c->env->user, dir);
 	if (len_b > 0) {
-		/* An unfinished frame: a client's was never judged, a server's is not ours to keep. */
+		/* An unfinished frame: a client's was never judged, a server's is not ours to keep.
+		 */
 		wk_count(c->env->stats, WK_CNT_HDR_TRUNCATED, 1);
 		c->cut = true;
 		if (dir == WK_C2S && !c->flow->passive)

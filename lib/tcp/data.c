@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* data.c - a segment of an established connection: pure ACK, retransmission, out of order, or new. */
+/* data.c - a segment of an established connection: pure ACK, retransmission, out of order, or new.
+ */
 #include "internal.h"
 
 static bool is_fin(const struct wk_tcp_seg *seg)
@@ -45,8 +46,9 @@ static void forward(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg
 	if (!as_is) {
 		result->seq = wk_seq_wrap(half->isn, seq_out);
 		result->ack = wk_seq_wrap(acked->isn, acked->acked_in);
-		result->wnd = window_stands(acked, half, seg, result->ack) ? seg->wnd :
-									     window_raw(c->flow, dir);
+		result->wnd = window_stands(acked, half, seg, result->ack)
+				      ? seg->wnd
+				      : window_raw(c->flow, dir);
 		if (result->seq != seg->seq || result->ack != seg->ack || result->wnd != seg->wnd) {
 			result->edits = WK_TCP_EDIT_NUMBERS;
 			result->reason = WK_FWD_EDITED;
@@ -136,8 +138,8 @@ static void old_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	set_absorb(c->result, WK_ABSORB_REBUILT);
 }
 
-/* No room for new bytes. What the segment repeats is sent on all the same: until the receiver has it,
- * the ledger stays full. */
+/* No room for new bytes. What the segment repeats is sent on all the same: until the receiver has
+ * it, the ledger stays full. */
 static void ledger_full(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
 			const struct ack_news *news)
 {
@@ -146,7 +148,7 @@ static void ledger_full(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg 
 
 	if (in < half->e_in) {
 		old.data_len_b = (uint32_t)(half->e_in - in);
-		old.flags &= (uint8_t)~(WK_TCP_FIN | WK_TCP_PSH);
+		old.flags &= (uint8_t) ~(WK_TCP_FIN | WK_TCP_PSH);
 		c->cut = true;
 		old_bytes(c, dir, &old, in, news);
 	} else {
@@ -155,8 +157,8 @@ static void ledger_full(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg 
 	set_drop(c->result, WK_DROP_LEDGER_CAP);
 }
 
-/* Server to client, out-of-order segments go on at once: nothing in them can be denied. Not while an
- * insertion may still change their numbers, nor before the server's first frame has passed. */
+/* Server to client, out-of-order segments go on at once: nothing in them can be denied. Not while
+ * an insertion may still change their numbers, nor before the server's first frame has passed. */
 static bool ooo_may_pass(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 			 const struct ack_news *news)
 {
@@ -200,7 +202,8 @@ static void out_of_order(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg
 	forward(c, dir, seg, seq_out, half_plain(half) && ack_as_is(c, dir, news));
 }
 
-/* Sends what has been judged since E was at (from_in, from_out), but for what has gone out before. */
+/* Sends what has been judged since E was at (from_in, from_out), but for what has gone out before.
+ */
 static void send_judged(struct ctx *c, enum wk_dir dir, uint64_t from_in, const struct src *src,
 			uint8_t flags)
 {
@@ -271,8 +274,8 @@ static void settle(struct ctx *c, enum wk_dir dir, uint64_t acked_in)
 	uint32_t emitted = c->emitted[back];
 
 	ack_refresh(half);
-	/* Deleted bytes take no room: without this a long deleted frame would use up the window, and
-	 * a server that got nothing has no reason to announce a new one. */
+	/* Deleted bytes take no room: without this a long deleted frame would use up the window,
+	 * and a server that got nothing has no reason to announce a new one. */
 	edge_refresh(c, dir, half);
 	if (dir == WK_C2S && insert_try(c))
 		emit(c, WK_S2C, reply->nxt_out, reply->e_out, NULL, 0, WK_TCP_PSH);
@@ -300,8 +303,8 @@ static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	if (c->fatal)
 		return;
 	ledger_retire(c, half);
-	whole = !c->cut && (half_plain(half) ||
-			    half->e_out + (half->fin_out ? 1 : 0) <= half->edge_out);
+	whole = !c->cut &&
+		(half_plain(half) || half->e_out + (half->fin_out ? 1 : 0) <= half->edge_out);
 	if (whole) {
 		if (half->nxt_out < half->e_out + (half->fin_out ? 1 : 0))
 			half->nxt_out = half->e_out + (half->fin_out ? 1 : 0);
@@ -346,8 +349,8 @@ static bool paws_ok(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg
 	return true;
 }
 
-/* A FIN at `end` in front of bytes that its sender has sent before: a receiver that lost those would
- * end the stream there, and this one read on. */
+/* A FIN at `end` in front of bytes that its sender has sent before: a receiver that lost those
+ * would end the stream there, and this one read on. */
 static bool fin_contradicts(const struct wk_tcp_half *half, uint64_t end)
 {
 	if (end < half->e_in + half->held_len_b)
@@ -385,7 +388,8 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	uint64_t end;
 
 	if (at < 1) {
-		/* Before the first byte: nothing in it can be new. A keepalive before any data is. */
+		/* Before the first byte: nothing in it can be new. A keepalive before any data is.
+		 */
 		if (seg->data_len_b > 0 || is_fin(seg)) {
 			close_answer(c, wk_dir_flip(dir));
 			set_absorb(c->result, WK_ABSORB_OLD);

@@ -6,7 +6,7 @@
 
 /* RFC 9293 3.7.1: what a peer takes that announced no MSS. */
 #define MSS_DEFAULT 536u
-#define MSS_MIN	    48u /* below, options alone would fill a packet */
+#define MSS_MIN     48u /* below, options alone would fill a packet */
 
 /* Walks the out space of a stream: records, and the transparent ranges between them. */
 struct walk {
@@ -216,8 +216,8 @@ void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const stru
 	own_arm(c, half);
 }
 
-/* The blocks of a receiver's ACK in the sender's numbers. What lies below the acknowledgement, begins
- * at it (the hole is an insertion of ours) or shrinks to nothing is left out. */
+/* The blocks of a receiver's ACK in the sender's numbers. What lies below the acknowledgement,
+ * begins at it (the hole is an insertion of ours) or shrinks to nothing is left out. */
 static uint32_t sack_translate(const struct wk_tcp_half *acked, const struct wk_tcp_seg *seg,
 			       struct wk_tcp_sack *blocks)
 {
@@ -242,8 +242,8 @@ static uint32_t sack_translate(const struct wk_tcp_half *acked, const struct wk_
 	return n;
 }
 
-/* Our own out-of-order queue, towards its sender; adjacent copies are one block. What has gone on is
- * the receiver's to report: if it was lost, only its sender will send it again. */
+/* Our own out-of-order queue, towards its sender; adjacent copies are one block. What has gone on
+ * is the receiver's to report: if it was lost, only its sender will send it again. */
 static uint32_t sack_own(const struct wk_tcp_half *acked, struct wk_tcp_sack *blocks)
 {
 	uint64_t end = 0;

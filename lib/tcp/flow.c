@@ -82,8 +82,8 @@ void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 		input(&c, dir, seg);
 	}
 	if (flow->passive)
-		*result =
-			(struct wk_tcp_result){ .verdict = WK_TCP_FORWARD, .reason = WK_FWD_GUARDED };
+		*result = (struct wk_tcp_result){ .verdict = WK_TCP_FORWARD,
+						  .reason = WK_FWD_GUARDED };
 }
 
 static uint64_t state_deadline(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits)
@@ -95,8 +95,8 @@ static uint64_t state_deadline(const struct wk_tcp_flow *flow, const struct wk_t
 	case WK_TCP_ST_CLOSED:
 		return flow->since_ns + limits->closed_ns;
 	default:
-		return flow->both_closed ? flow->since_ns + limits->closed_ns :
-					   flow->last_ns + limits->idle_ns;
+		return flow->both_closed ? flow->since_ns + limits->closed_ns
+					 : flow->last_ns + limits->idle_ns;
 	}
 }
 
@@ -192,8 +192,7 @@ static bool read_less(const struct wk_tcp_half *half)
 bool wk_tcp_enforce(struct wk_tcp_flow *flow, bool *mid_stream)
 {
 	*mid_stream = flow->state == WK_TCP_ST_UNTRACKED || flow->stripped || flow->doubtful ||
-		      (flow->state == WK_TCP_ST_ESTABLISHED &&
-		       read_less(stream(flow, WK_C2S)));
+		      (flow->state == WK_TCP_ST_ESTABLISHED && read_less(stream(flow, WK_C2S)));
 	if (!flow->passive)
 		return true;
 	if (*mid_stream)

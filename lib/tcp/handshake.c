@@ -137,8 +137,8 @@ static void from_server(struct ctx *c, const struct wk_tcp_seg *seg)
 	uint64_t edge_out;
 
 	if (!is_syn_ack(seg) || seg->ack != c2s->isn + 1) {
-		set_drop(c->result, is_syn(seg) && !(seg->flags & WK_TCP_ACK) ? WK_DROP_SRV_SYN :
-										WK_DROP_HS);
+		set_drop(c->result,
+			 is_syn(seg) && !(seg->flags & WK_TCP_ACK) ? WK_DROP_SRV_SYN : WK_DROP_HS);
 		return;
 	}
 	edge_out = stream(flow, WK_S2C)->edge_out;

@@ -13,7 +13,8 @@ static bool may_insert(const struct wk_tcp_flow *flow)
 	       half->nxt_out <= half->e_out && !half->fin_out;
 }
 
-/* Moves what waits into the ledger at E. The caller sends it. @return true if there was something. */
+/* Moves what waits into the ledger at E. The caller sends it. @return true if there was something.
+ */
 bool insert_try(struct ctx *c)
 {
 	struct wk_tcp_half *half = stream(c->flow, WK_S2C);

@@ -17,9 +17,9 @@ struct wk_tcp_rec {
 	uint32_t in_len_b;
 	uint32_t out_len_b;
 	uint32_t cap_b; /* room in bytes[] */
-	uint8_t kind;	/* enum rec_kind */
-	bool owned;	/* nobody but us will retransmit it */
-	bool rexmit;	/* has been retransmitted: no round-trip sample */
+	uint8_t kind;   /* enum rec_kind */
+	bool owned;     /* nobody but us will retransmit it */
+	bool rexmit;    /* has been retransmitted: no round-trip sample */
 	uint8_t bytes[];
 };
 
@@ -36,7 +36,7 @@ struct wk_tcp_ooo {
 	struct wk_tcp_ooo *next;
 	uint64_t in_off;
 	uint32_t len_b;
-	bool gone; /* has been forwarded all the same (server to client) */
+	bool gone;    /* has been forwarded all the same (server to client) */
 	bool touched; /* not, but a later copy of some of it has */
 	uint8_t bytes[];
 };
@@ -55,8 +55,8 @@ struct ctx {
 	struct wk_tcp_flow *flow;
 	const struct wk_tcp_env *env;
 	struct wk_tcp_result *result; /* NULL outside of input */
-	bool fatal;		      /* the flow has been reset on the way */
-	bool cut;		      /* the segment at hand cannot go on as it is */
+	bool fatal;                   /* the flow has been reset on the way */
+	bool cut;                     /* the segment at hand cannot go on as it is */
 	uint32_t emitted[WK_DIRS];    /* packets built so far, by direction */
 };
 
@@ -105,7 +105,8 @@ uint64_t ledger_in(const struct wk_tcp_half *half, uint64_t out, bool up);
 /* How far the sender may be acknowledged. */
 uint64_t ledger_ack(const struct wk_tcp_half *half);
 /* Does data[len_b] at `in` say something else than what is pinned there? */
-bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data, uint32_t len_b);
+bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data,
+		    uint32_t len_b);
 
 /* hold.c */
 /* Does data[len_b] at `in` say something else than what waits there, in order or not? */
@@ -131,10 +132,10 @@ uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir);
 
 /* ack.c */
 struct ack_news {
-	bool acked;   /* the sender learns of more acknowledged bytes */
-	bool edge;    /* or of a larger window */
-	bool old;     /* below what was acknowledged before */
-	bool capped;  /* its window is more than the sender may be told */
+	bool acked;    /* the sender learns of more acknowledged bytes */
+	bool edge;     /* or of a larger window */
+	bool old;      /* below what was acknowledged before */
+	bool capped;   /* its window is more than the sender may be told */
 	bool suppress; /* a pure ACK with this news need not be forwarded */
 };
 /* Takes the acknowledgement, window and SACK of a packet of dir. @return false: drop it (reason in
@@ -150,8 +151,8 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		const struct ack_news *news);
 
 /* consume.c */
-/* Shows the judge data[len_b] at `in` (which meets the end of the held bytes) and carries out what it
- * says; what it cannot decide is held. gone: the bytes have gone out already. Sends nothing.
+/* Shows the judge data[len_b] at `in` (which meets the end of the held bytes) and carries out what
+ * it says; what it cannot decide is held. gone: the bytes have gone out already. Sends nothing.
  * @return false when the flow has been reset. */
 bool consume(struct ctx *c, enum wk_dir dir, uint64_t in, const uint8_t *data, uint32_t len_b,
 	     bool gone);

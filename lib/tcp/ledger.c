@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.c - the ranges of a stream that must never change, and the way between its two numberings. */
+/* ledger.c - the ranges of a stream that must never change, and the way between its two numberings.
+ */
 #include <string.h>
 
 #include "internal.h"
@@ -160,8 +161,8 @@ uint64_t ledger_out_end(const struct wk_tcp_half *half, uint64_t in)
 		if (in <= rec->in_off)
 			break;
 		if (in <= rec_in_end(rec))
-			return rec_same_len(rec) ? rec->out_off + (in - rec->in_off) :
-						   rec_out_end(rec);
+			return rec_same_len(rec) ? rec->out_off + (in - rec->in_off)
+						 : rec_out_end(rec);
 		ai = rec_in_end(rec);
 		ao = rec_out_end(rec);
 	}
@@ -210,7 +211,8 @@ uint64_t ledger_ack(const struct wk_tcp_half *half)
 	return in;
 }
 
-bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data, uint32_t len_b)
+bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data,
+		    uint32_t len_b)
 {
 	uint64_t from, to;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* own.c - bytes that only we can send again: insertions, and held bytes that we have acknowledged to
- * their sender. The estimate is RFC 6298's, with a floor of our own. */
+/* own.c - bytes that only we can send again: insertions, and held bytes that we have acknowledged
+ * to their sender. The estimate is RFC 6298's, with a floor of our own. */
 #include "internal.h"
 
 #define RTO_FIRST_NS 1000000000ull /* RFC 6298 2.1 */
@@ -8,8 +8,7 @@
 static struct wk_tcp_rec *first_owned(const struct wk_tcp_half *half)
 {
 	for (struct wk_tcp_rec *rec = half->head; rec; rec = rec->next)
-		if (rec->owned && rec->out_len_b > 0 &&
-		    rec->out_off + rec->out_len_b > half->b_out)
+		if (rec->owned && rec->out_len_b > 0 && rec->out_off + rec->out_len_b > half->b_out)
 			return rec;
 	return NULL;
 }

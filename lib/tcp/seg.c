@@ -68,7 +68,8 @@ static void parse_option(struct wk_tcp_seg *seg, const uint8_t *opt)
 	}
 }
 
-/* @return the length of the option at opts[i], 0 at the end of the list, -1 when it does not fit. */
+/* @return the length of the option at opts[i], 0 at the end of the list, -1 when it does not fit.
+ */
 static int option_len(const uint8_t *opts, uint32_t len_b, uint32_t i)
 {
 	if (opts[i] == OPT_END)

@@ -11,8 +11,8 @@
  *      DATA excepted)
  *  I2  nothing below the acknowledged edge is forwarded and, client to server, nothing that has not
  *      been judged
- *  I3  towards each peer ACK and right window edge never go back (the window edge to within one unit
- *      of its scale, since it is rounded down), and what is built here never carries a TSval below
+ *  I3  towards each peer ACK and right window edge never go back (the window edge to within one
+ * unit of its scale, since it is rounded down), and what is built here never carries a TSval below
  *      one that has gone out in that direction; no byte is acknowledged to its sender that is
  *      neither acknowledged by the receiver, nor deleted, nor owned
  *  I4  direction is the ingress port
@@ -36,18 +36,18 @@
 
 /* Bounds, each per direction of a flow; all counted, all fail closed. */
 struct wk_tcp_limits {
-	uint32_t hold_b;	 /* in-order bytes held unjudged; above: reset */
-	uint32_t ooo_b;		 /* out-of-order bytes held; above: DROP_OOO_CAP */
-	uint32_t ledger_b;	 /* bytes of judged, unacknowledged records; above: DROP_LEDGER_CAP */
+	uint32_t hold_b;   /* in-order bytes held unjudged; above: reset */
+	uint32_t ooo_b;    /* out-of-order bytes held; above: DROP_OOO_CAP */
+	uint32_t ledger_b; /* bytes of judged, unacknowledged records; above: DROP_LEDGER_CAP */
 	uint32_t ledger_records; /* the same in records */
-	uint64_t hold_ns;	 /* quiet time after which held bytes are owned (1 ms) */
-	uint64_t rto_min_ns;	 /* floor of our retransmission timer (200 ms) */
-	uint64_t rto_max_ns;	 /* ceiling of its exponential growth */
-	uint32_t owned_retries;	 /* retransmissions of one owned byte before both sides are reset */
+	uint64_t hold_ns;        /* quiet time after which held bytes are owned (1 ms) */
+	uint64_t rto_min_ns;     /* floor of our retransmission timer (200 ms) */
+	uint64_t rto_max_ns;     /* ceiling of its exponential growth */
+	uint32_t owned_retries;  /* retransmissions of one owned byte before both sides are reset */
 	uint64_t insert_wait_ns; /* longest wait of an insertion for room (30 s), then reset */
-	uint64_t closed_ns;	 /* life of a tombstone (60 s) */
-	uint64_t syn_ns;	 /* life of a handshake that does not finish */
-	uint64_t idle_ns;	 /* silence after which an established flow ends (>= 7440 s) */
+	uint64_t closed_ns;      /* life of a tombstone (60 s) */
+	uint64_t syn_ns;         /* life of a handshake that does not finish */
+	uint64_t idle_ns;        /* silence after which an established flow ends (>= 7440 s) */
 };
 
 /* Sensible values for all of them. */
@@ -93,7 +93,7 @@ enum wk_tcp_verdict {
 #define WK_TCP_EDIT_NUMBERS   0x1u /* write seq, ack and wnd of the result */
 #define WK_TCP_EDIT_SYN_OPTS  0x2u /* run wk_tcp_syn_filter over its options */
 #define WK_TCP_EDIT_TRIM_DATA 0x4u /* take its whole payload away (a SYN's) */
-#define WK_TCP_EDIT_URG	      0x8u /* clear URG and the urgent pointer */
+#define WK_TCP_EDIT_URG       0x8u /* clear URG and the urgent pointer */
 
 struct wk_tcp_result {
 	enum wk_tcp_verdict verdict;
@@ -105,10 +105,10 @@ struct wk_tcp_result {
 };
 
 enum wk_tcp_state {
-	WK_TCP_ST_SYN = 0,	   /* SYN seen */
-	WK_TCP_ST_SYN_ACK = 1,	   /* SYN-ACK seen */
+	WK_TCP_ST_SYN = 0,         /* SYN seen */
+	WK_TCP_ST_SYN_ACK = 1,     /* SYN-ACK seen */
 	WK_TCP_ST_ESTABLISHED = 2, /* third ACK seen; until both FINs are acknowledged */
-	WK_TCP_ST_CLOSED = 3,	   /* over: a client's SYN may start anew (fini and init) */
+	WK_TCP_ST_CLOSED = 3,      /* over: a client's SYN may start anew (fini and init) */
 	WK_TCP_ST_UNTRACKED = 4,   /* passive flow whose stream was lost: everything passes */
 };
 
@@ -123,7 +123,8 @@ void wk_tcp_init(struct wk_tcp_flow *flow, const struct wk_tcp_seg *syn, bool pa
 void wk_tcp_fini(struct wk_tcp_flow *flow, const struct wk_tcp_env *env);
 
 /* One packet of the flow that came in on the side of dir's sender. Packets built on the way are
- * sent by the tx hook before this returns, in order. The checksum has been verified by the caller. */
+ * sent by the tx hook before this returns, in order. The checksum has been verified by the caller.
+ */
 void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		  const struct wk_tcp_env *env, struct wk_tcp_result *result);
 

@@ -15,15 +15,15 @@ struct wk_tcp_ooo;
 
 /* One stream: what its sender sends, what its receiver sees and acknowledges. */
 struct wk_tcp_half {
-	uint64_t e_in; /* first byte not yet judged, as the sender numbers it */
-	uint64_t e_out; /* and as the receiver sees it */
-	uint64_t b_out; /* first byte the receiver has not acknowledged (FIN counts as one) */
-	uint64_t nxt_out; /* one past the highest that has gone out (FIN included) */
-	uint64_t edge_out; /* right window edge that the receiver has announced, highest */
-	uint64_t acked_in; /* highest acknowledgement given to the sender */
+	uint64_t e_in;       /* first byte not yet judged, as the sender numbers it */
+	uint64_t e_out;      /* and as the receiver sees it */
+	uint64_t b_out;      /* first byte the receiver has not acknowledged (FIN counts as one) */
+	uint64_t nxt_out;    /* one past the highest that has gone out (FIN included) */
+	uint64_t edge_out;   /* right window edge that the receiver has announced, highest */
+	uint64_t acked_in;   /* highest acknowledgement given to the sender */
 	uint64_t edge_given; /* highest right edge given to the sender */
-	uint64_t owned_in; /* bytes below are owned: acknowledged before the receiver did */
-	uint64_t gone_in; /* bytes below have gone out before they were judged */
+	uint64_t owned_in;   /* bytes below are owned: acknowledged before the receiver did */
+	uint64_t gone_in;    /* bytes below have gone out before they were judged */
 
 	/* Ledger: where the offsets meet below its first record, and the records. */
 	uint64_t base_in;
@@ -45,8 +45,8 @@ struct wk_tcp_half {
 
 	uint32_t isn;
 	uint32_t to_boundary_b; /* from e_in; WK_OP_BOUNDARY_UNKNOWN */
-	uint64_t fin_in;	/* offset of the sender's FIN, 0: none seen */
-	uint64_t fin_out;	/* where it is for the receiver, 0: not judged yet */
+	uint64_t fin_in;        /* offset of the sender's FIN, 0: none seen */
+	uint64_t fin_out;       /* where it is for the receiver, 0: not judged yet */
 
 	/* Owned bytes: our retransmission timer. */
 	uint64_t rto_at_ns; /* UINT64_MAX: not armed */
@@ -57,17 +57,17 @@ struct wk_tcp_half {
 	uint32_t dup_acks;
 
 	/* What the sender said of itself. */
-	uint32_t tsval; /* highest that went out */
+	uint32_t tsval;     /* highest that went out */
 	uint32_t ts_recent; /* highest of in-order segments: PAWS */
-	uint16_t wnd; /* last window it announced for the other stream, raw */
-	uint16_t mss; /* that it can receive */
+	uint16_t wnd;       /* last window it announced for the other stream, raw */
+	uint16_t mss;       /* that it can receive */
 	uint8_t wscale;
 	bool has_ts_option; /* its SYN offered timestamps */
 	bool has_wscale;
 	bool sack_permitted;
 	bool ts_known;
-	bool hold_now; /* own the held bytes as soon as all before them is acknowledged */
-	bool at_boundary; /* e_in is at a frame boundary */
+	bool hold_now;     /* own the held bytes as soon as all before them is acknowledged */
+	bool at_boundary;  /* e_in is at a frame boundary */
 	bool was_boundary; /* and has been before: the first frame has passed */
 	bool cwr_owed;
 };
@@ -75,15 +75,15 @@ struct wk_tcp_half {
 struct wk_tcp_flow {
 	uint8_t state; /* enum wk_tcp_state */
 	bool passive;
-	bool ts_on;   /* both sides agreed */
+	bool ts_on; /* both sides agreed */
 	bool sack_on;
 	bool stripped; /* passive: the handshake agreed on an option that enforcing strips */
 	bool doubtful; /* passive: the client sent two versions of a byte, the server took either */
 	bool both_closed; /* both FINs acknowledged: only stragglers are served */
-	bool resyn; /* a client's SYN inside the connection waits for the server's word */
+	bool resyn;       /* a client's SYN inside the connection waits for the server's word */
 	uint32_t resyn_isn;
-	uint64_t last_ns; /* last packet */
-	uint64_t since_ns; /* of the present state */
+	uint64_t last_ns;   /* last packet */
+	uint64_t since_ns;  /* of the present state */
 	uint64_t answer_ns; /* last ACK sent to answer an old segment */
 	uint64_t insert_ns; /* since when an insertion waits for its place, 0: none */
 	uint32_t insert_b;  /* its length */

@@ -21,10 +21,10 @@
 
 #define WK_TCP_HDR_MIN_B  20u
 #define WK_TCP_OPTS_MAX_B 40u
-#define WK_TCP_SACK_MAX	  4u
+#define WK_TCP_SACK_MAX   4u
 
 struct wk_tcp_sack {
-	uint32_t left;	/* first sequence number of the block */
+	uint32_t left;  /* first sequence number of the block */
 	uint32_t right; /* one past its last */
 };
 
@@ -72,7 +72,7 @@ struct wk_tcp_out {
 	enum wk_dir dir; /* whose stream it belongs to: WK_S2C goes to the client */
 	uint8_t flags;
 	uint8_t opts_len_b; /* a multiple of 4 */
-	uint16_t wnd;	    /* raw */
+	uint16_t wnd;       /* raw */
 	uint32_t seq;
 	uint32_t ack;
 	uint32_t n_iov;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The editable stream, one property a test. The judge is a toy: a byte 'd' begins a frame of ten
- * bytes that is deleted and replied to, 'r' one of ten that is replaced by REPL, 'h' one of ten that
- * is held until whole and pinned; any other byte passes. */
+ * bytes that is deleted and replied to, 'r' one of ten that is replaced by REPL, 'h' one of ten
+ * that is held until whole and pinned; any other byte passes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ struct world {
 	void *arena;
 	struct wk_tcp_result result;
 	unsigned int replies; /* waiting */
-	bool fail;	      /* the judge ends the connection at the next byte */
+	bool fail;            /* the judge ends the connection at the next byte */
 	struct {
 		struct wk_tcp_out out;
 		uint8_t data[4096];
@@ -118,8 +118,8 @@ static const struct wk_tcp_hooks hooks = {
 	.tx = tx,
 };
 
-static const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
-					const char *data)
+static const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq,
+					uint8_t flags, const char *data)
 {
 	struct wk_tcp_seg seg = {
 		.seq = seq,
@@ -211,7 +211,10 @@ static void allowed_bytes_are_forwarded_untouched(void **state)
 
 	(void)state;
 	open_world(&w, false);
-	assert_int_equal(from_client(&w, "ABC" "h123456789")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(from_client(&w, "ABC"
+					 "h123456789")
+				 ->verdict,
+			 WK_TCP_FORWARD);
 	assert_int_equal(w.result.edits, 0);
 	assert_int_equal(w.result.reason, WK_FWD_GUARDED);
 	w.s_ack = w.c_seq;
@@ -340,7 +343,8 @@ static void an_incomplete_frame_is_held_owned_and_sent_when_whole(void **state)
 	(void)state;
 	open_world(&w, false);
 	seq = w.c_seq;
-	from_client(&w, "AB" "h123");
+	from_client(&w, "AB"
+			"h123");
 	assert_int_equal(w.result.verdict, WK_TCP_ABSORB);
 	assert_int_equal(w.n_sent, 1); /* AB; the rest waits for the server's ACK of it */
 	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "AB");
@@ -426,7 +430,7 @@ static void an_rst_counts_at_two_exact_numbers(void **state)
 	static const struct {
 		int32_t off;
 		enum wk_tcp_verdict verdict;
-	} rows[] = { { 0, WK_TCP_FORWARD }, { 1, WK_TCP_DROP },	  { 3000, WK_TCP_DROP },
+	} rows[] = { { 0, WK_TCP_FORWARD }, { 1, WK_TCP_DROP },    { 3000, WK_TCP_DROP },
 		     { -1, WK_TCP_DROP },   { -100, WK_TCP_DROP }, { 70000, WK_TCP_DROP } };
 
 	(void)state;
@@ -439,9 +443,9 @@ static void an_rst_counts_at_two_exact_numbers(void **state)
 		from_server(&w, "");
 		give(&w, WK_C2S, w.c_seq + (uint32_t)rows[i].off, WK_TCP_RST, "");
 		assert_int_equal(w.result.verdict, rows[i].verdict);
-		assert_int_equal(wk_tcp_state(&w.flow), rows[i].verdict == WK_TCP_FORWARD ?
-								WK_TCP_ST_CLOSED :
-								WK_TCP_ST_ESTABLISHED);
+		assert_int_equal(wk_tcp_state(&w.flow), rows[i].verdict == WK_TCP_FORWARD
+								? WK_TCP_ST_CLOSED
+								: WK_TCP_ST_ESTABLISHED);
 		close_world(&w);
 	}
 }
@@ -490,7 +494,10 @@ static void a_passive_flow_changes_nothing_and_can_be_enforced_later(void **stat
 
 	(void)state;
 	open_world(&w, true);
-	assert_int_equal(from_client(&w, "AB" "h12")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(from_client(&w, "AB"
+					 "h12")
+				 ->verdict,
+			 WK_TCP_FORWARD);
 	assert_int_equal(w.result.edits, 0);
 	assert_false(wk_tcp_enforce(&w.flow, &mid_stream)); /* inside a frame */
 	assert_false(mid_stream);
@@ -546,10 +553,10 @@ static void a_fin_inside_a_held_frame_takes_its_bytes_with_it(void **state)
 
 static void only_four_options_survive_in_a_syn(void **state)
 {
-	uint8_t opts[] = { 2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0,
-			   34, 6, 1, 2, 3, 4, 30, 4, 0, 1, 1, 1, 1, 1, 1, 1 };
-	uint8_t want[] = { 2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0,
-			   1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	uint8_t opts[] = { 2, 4, 5,  180, 1, 3, 3, 7, 4,  2, 8, 10, 0, 0, 0, 1, 0, 0,
+			   0, 0, 34, 6,   1, 2, 3, 4, 30, 4, 0, 1,  1, 1, 1, 1, 1, 1 };
+	uint8_t want[] = { 2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0,
+			   0, 0, 1, 1,   1, 1, 1, 1, 1, 1, 1, 1,  1, 1, 1, 1, 1, 1 };
 
 	(void)state;
 	assert_int_equal(wk_tcp_syn_filter(opts, sizeof(opts)), 2);
