@@ -65,7 +65,7 @@ static uint64_t huge_free_b(void)
 	return sum_b;
 }
 
-void wk_eal_host_probe(struct wk_eal_host *host)
+static void host_probe(struct wk_eal_host *host)
 {
 	cpu_set_t set;
 
@@ -95,7 +95,7 @@ int wk_eal_start(const struct wk_conf *conf, char *const *extra, int n_extra,
 	struct wk_eal_host host;
 	int rc;
 
-	wk_eal_host_probe(&host);
+	host_probe(&host);
 	rc = wk_eal_argv_build(conf, &host, extra, n_extra, argv);
 	if (rc == -EINVAL)
 		WK_LOG(eal, ERR,

@@ -54,7 +54,6 @@ int wk_eal_argv_build(const struct wk_conf *conf, const struct wk_eal_host *host
 		      char *const *extra, int n_extra, struct wk_eal_argv *argv);
 void wk_eal_argv_free(struct wk_eal_argv *argv);
 
-void wk_eal_host_probe(struct wk_eal_host *host);
 /* Starts EAL. argv must live as long as EAL does. @return 0 or -errno, with a message logged. */
 int wk_eal_start(const struct wk_conf *conf, char *const *extra, int n_extra,
 		 struct wk_eal_argv *argv);

@@ -122,7 +122,8 @@ int wk_log_reopen(void)
 	return out.path ? wk_log_open(out.path) : 0;
 }
 
-uint32_t wk_log_level_parse(const char *level)
+/* The rte_log level of a name of the configuration file; 0: no such name. */
+static uint32_t level_parse(const char *level)
 {
 	static const struct {
 		const char *name;
@@ -142,7 +143,7 @@ uint32_t wk_log_level_parse(const char *level)
 
 void wk_log_level(const char *name)
 {
-	uint32_t level = wk_log_level_parse(name);
+	uint32_t level = level_parse(name);
 
 	if (level == 0)
 		return;

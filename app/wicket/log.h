@@ -21,5 +21,3 @@ int wk_log_open(const char *path);
 int wk_log_reopen(void);
 /* Level of the types wicket.*. After rte_eal_init, which sets its own. */
 void wk_log_level(const char *level);
-/* The rte_log level of a name of the configuration file; 0: no such name. */
-uint32_t wk_log_level_parse(const char *level);
