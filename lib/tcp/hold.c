@@ -63,13 +63,24 @@ void hold_consume(struct wk_tcp_half *half, uint32_t len_b, struct wk_mem *mem)
 	half->hold_at_ns = NEVER;
 }
 
+/* What waits behind a hole can always be had again from its sender. The last quarter of the memory is
+ * for what cannot: else a few connections with holes would end all others. */
+static bool room_for_ooo(struct wk_mem *mem)
+{
+	struct wk_mem_usage usage;
+
+	wk_mem_usage(mem, &usage);
+	return usage.used_b < usage.arena_b - usage.arena_b / 4;
+}
+
 static struct wk_tcp_ooo *ooo_new(struct ctx *c, struct wk_tcp_half *half, uint64_t in,
 				  const uint8_t *data, uint32_t len_b, bool gone)
 {
 	struct wk_tcp_ooo *ooo;
 
 	/* Small segments are charged their head too: they cannot multiply the bound. */
-	if (half->ooo_b + sizeof(*ooo) + len_b > c->env->limits->ooo_b)
+	if (half->ooo_b + sizeof(*ooo) + len_b > c->env->limits->ooo_b ||
+	    !room_for_ooo(c->env->mem))
 		return NULL;
 	ooo = wk_mem_alloc(c->env->mem, sizeof(*ooo) + len_b);
 	if (!ooo)

@@ -874,6 +874,37 @@ static void flood_syns(struct attack *a, uint16_t port, uint32_t n)
 	a->rig->lose_in_256 = 0;
 }
 
+/* E13: what waits behind holes, of a few connections, is not the memory of all others. */
+static void segments_behind_holes_leave_room_for_others(void **state)
+{
+	struct attack *a = attack_new(&rig_conf_default);
+	struct pair_conf conf = rig_conf_default.pair;
+	uint8_t filler[1400] = { 0 };
+
+	(void)state;
+	for (int flow = 0; flow < 8; flow++) {
+		conf.client_port++;
+		pair_init(&a->rig->pair, &conf);
+		attack_open(a);
+		for (uint32_t i = 0; i < 40; i++)
+			put(a, a->at + 1 + i * 1400, PAIR_ACK, filler, sizeof(filler));
+	}
+	assert_true(a->rig->stats.reason[WK_DROP_OOO_CAP] > 0);
+	h2w_fini(&a->rig->client);
+	h2w_fini(&a->rig->server);
+	h2w_init(&a->rig->client);
+	h2w_init(&a->rig->server);
+	conf.client_port++;
+	pair_init(&a->rig->pair, &conf);
+	attack_open(a);
+	expect_alive(a, 1);
+	rig_call(a->rig, 3, RIG_PATH_SECRET);
+	expect_denied(a, 3);
+	assert_false(a->rig->pair.end[WK_C2S].reset);
+	rig_free(a->rig);
+	free(a);
+}
+
 /* E11: spoofed SYNs cost neither the connections that stand nor those that come. */
 static void a_flood_of_syns_keeps_nobody_out(void **state)
 {
@@ -940,6 +971,7 @@ int main(void)
 		cmocka_unit_test(a_connection_that_said_two_things_in_audit_is_not_trusted),
 		cmocka_unit_test(a_gap_made_in_audit_hides_nothing),
 		cmocka_unit_test(pieces_of_two_versions_at_random_make_one_allowed_stream),
+		cmocka_unit_test(segments_behind_holes_leave_room_for_others),
 		cmocka_unit_test(a_flood_of_syns_keeps_nobody_out),
 		cmocka_unit_test(a_handshake_is_not_forgotten_where_strays_pass),
 	};
