@@ -4,7 +4,19 @@
 
 #include "internal.h"
 
-#define HELD_MIN_B 64u
+#define HELD_MIN_B   64u
+#define HELD_SMALL_B 4096u /* what an honest header block needs */
+
+/* The last quarter of the memory is not for what one connection can pile up: else a few of them would
+ * end all others. What waits behind a hole can be had again from its sender, and a long header block
+ * that will not end has no claim. */
+static bool room_to_pile_up(struct wk_mem *mem)
+{
+	struct wk_mem_usage usage;
+
+	wk_mem_usage(mem, &usage);
+	return usage.used_b < usage.arena_b - usage.arena_b / 4;
+}
 
 /* Do two pieces of a stream say different things where they overlap? */
 static bool differ(uint64_t a_in, const uint8_t *a, uint32_t a_b, uint64_t b_in, const uint8_t *b,
@@ -37,6 +49,8 @@ bool hold_append(struct ctx *c, struct wk_tcp_half *half, const uint8_t *data, u
 	if (need > half->held_cap_b) {
 		while (cap < need)
 			cap *= 2;
+		if (cap > HELD_SMALL_B && !room_to_pile_up(c->env->mem))
+			return false;
 		buf = wk_mem_realloc(c->env->mem, half->held, cap);
 		if (!buf)
 			return false;
@@ -63,16 +77,6 @@ void hold_consume(struct wk_tcp_half *half, uint32_t len_b, struct wk_mem *mem)
 	half->hold_at_ns = NEVER;
 }
 
-/* What waits behind a hole can always be had again from its sender. The last quarter of the memory is
- * for what cannot: else a few connections with holes would end all others. */
-static bool room_for_ooo(struct wk_mem *mem)
-{
-	struct wk_mem_usage usage;
-
-	wk_mem_usage(mem, &usage);
-	return usage.used_b < usage.arena_b - usage.arena_b / 4;
-}
-
 static struct wk_tcp_ooo *ooo_new(struct ctx *c, struct wk_tcp_half *half, uint64_t in,
 				  const uint8_t *data, uint32_t len_b, bool gone)
 {
@@ -80,7 +84,7 @@ static struct wk_tcp_ooo *ooo_new(struct ctx *c, struct wk_tcp_half *half, uint6
 
 	/* Small segments are charged their head too: they cannot multiply the bound. */
 	if (half->ooo_b + sizeof(*ooo) + len_b > c->env->limits->ooo_b ||
-	    !room_for_ooo(c->env->mem))
+	    !room_to_pile_up(c->env->mem))
 		return NULL;
 	ooo = wk_mem_alloc(c->env->mem, sizeof(*ooo) + len_b);
 	if (!ooo)

@@ -874,6 +874,29 @@ static void flood_syns(struct attack *a, uint16_t port, uint32_t n)
 	a->rig->lose_in_256 = 0;
 }
 
+/* A client of its own for each: they come and go, the inspector keeps what they left. */
+static void another_client(struct attack *a, struct pair_conf *conf)
+{
+	conf->client_port++;
+	pair_init(&a->rig->pair, conf);
+	h2w_fini(&a->rig->client);
+	h2w_fini(&a->rig->server);
+	h2w_init(&a->rig->client);
+	h2w_init(&a->rig->server);
+	attack_open(a);
+}
+
+static void expect_room_for_another(struct attack *a, struct pair_conf *conf)
+{
+	another_client(a, conf);
+	expect_alive(a, 1);
+	rig_call(a->rig, 3, RIG_PATH_SECRET);
+	expect_denied(a, 3);
+	assert_false(a->rig->pair.end[WK_C2S].reset);
+	rig_free(a->rig);
+	free(a);
+}
+
 /* E13: what waits behind holes, of a few connections, is not the memory of all others. */
 static void segments_behind_holes_leave_room_for_others(void **state)
 {
@@ -883,26 +906,35 @@ static void segments_behind_holes_leave_room_for_others(void **state)
 
 	(void)state;
 	for (int flow = 0; flow < 8; flow++) {
-		conf.client_port++;
-		pair_init(&a->rig->pair, &conf);
-		attack_open(a);
+		another_client(a, &conf);
 		for (uint32_t i = 0; i < 40; i++)
 			put(a, a->at + 1 + i * 1400, PAIR_ACK, filler, sizeof(filler));
 	}
 	assert_true(a->rig->stats.reason[WK_DROP_OOO_CAP] > 0);
-	h2w_fini(&a->rig->client);
-	h2w_fini(&a->rig->server);
-	h2w_init(&a->rig->client);
-	h2w_init(&a->rig->server);
-	conf.client_port++;
-	pair_init(&a->rig->pair, &conf);
-	attack_open(a);
-	expect_alive(a, 1);
-	rig_call(a->rig, 3, RIG_PATH_SECRET);
-	expect_denied(a, 3);
-	assert_false(a->rig->pair.end[WK_C2S].reset);
-	rig_free(a->rig);
-	free(a);
+	expect_room_for_another(a, &conf);
+}
+
+/* E10: nor are header blocks that never end. */
+static void blocks_that_never_end_leave_room_for_others(void **state)
+{
+	struct attack *a = attack_new(&rig_conf_default);
+	struct pair_conf conf = rig_conf_default.pair;
+	static const uint32_t lens_b[] = { 48000, 48000, 48000, 48000, 48000, 48000, 48000,
+					   24000, 24000, 12000, 12000, 6000,  3600 };
+	uint8_t bytes[3 * 16000] = { 0 };
+	uint32_t n = sizeof(bytes) / 3 - H2W_HEAD_B;
+
+	(void)state;
+	h2w_frame(bytes, H2W_HEADERS, 0, 1, bytes + H2W_HEAD_B, n);
+	h2w_frame(bytes + sizeof(bytes) / 3, 9, 0, 1, bytes + H2W_HEAD_B, n);
+	h2w_frame(bytes + 2 * sizeof(bytes) / 3, 9, 0, 1, bytes + H2W_HEAD_B, n);
+	for (size_t flow = 0; flow < sizeof(lens_b) / sizeof(lens_b[0]); flow++) {
+		another_client(a, &conf);
+		for (uint32_t i = 0; i < lens_b[flow]; i += 1200)
+			put(a, a->at + i, PAIR_ACK, bytes + i, 1200);
+	}
+	assert_true(a->rig->stats.counter[WK_CNT_FLOWS_RESET] > 0);
+	expect_room_for_another(a, &conf);
 }
 
 /* E11: spoofed SYNs cost neither the connections that stand nor those that come. */
@@ -972,6 +1004,7 @@ int main(void)
 		cmocka_unit_test(a_gap_made_in_audit_hides_nothing),
 		cmocka_unit_test(pieces_of_two_versions_at_random_make_one_allowed_stream),
 		cmocka_unit_test(segments_behind_holes_leave_room_for_others),
+		cmocka_unit_test(blocks_that_never_end_leave_room_for_others),
 		cmocka_unit_test(a_flood_of_syns_keeps_nobody_out),
 		cmocka_unit_test(a_handshake_is_not_forgotten_where_strays_pass),
 	};
