@@ -14,7 +14,7 @@ static uint64_t empty_seq(const struct wk_tcp_half *half, uint64_t in)
 	uint64_t out;
 
 	if (half->fin_out && in > half->fin_in)
-		return half->fin_out + 1;
+		return half->nxt_out; /* the FIN itself may still wait for the window */
 	if (in + 1 == half->acked_in)
 		return half->b_out - 1; /* a keepalive or probe: unacceptable, so it is answered */
 	if (in < half->acked_in)
@@ -303,6 +303,8 @@ static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	if (c->fatal)
 		return;
 	ledger_retire(c, half);
+	/* A FIN that came before these bytes goes with them: the packet at hand has none. */
+	c->cut |= half->fin_out && !is_fin(seg);
 	whole = !c->cut &&
 		(half_plain(half) || half->e_out + (half->fin_out ? 1 : 0) <= half->edge_out);
 	if (whole) {
