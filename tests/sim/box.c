@@ -292,6 +292,8 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	struct wk_tcp_seg seg, own;
 	struct wk_tcp_result result = { 0 };
 	struct wk_tcp_env env;
+	uint64_t left;
+	bool probe;
 
 	box->now_ns = now_ns;
 	env = env_now(box);
@@ -311,11 +313,18 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	else
 		check_in(&box->check, pkt->dir, &own);
 	follow_mode(box);
+	probe = !forged && !box->cfg.passive && own.data_len_b == 1 && !(own.flags & WK_TCP_FIN) &&
+		own.seq + 1 == box->check.half[pkt->dir].isn +
+				       (uint32_t)box->check.half[pkt->dir].ack_in_max;
+	left = box->check.left[pkt->dir];
 	settle(box, WK_C2S);
 	box->check.resent = UINT64_MAX;
 	wk_tcp_input(&box->flow, pkt->dir, &seg, &env, &result);
 	check_bound(&box->check);
 	clock_wait(box);
+	if (probe && result.verdict != WK_TCP_FORWARD && box->check.left[pkt->dir] == left &&
+	    wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
+		check_fail(&box->check, "a probe did not reach the other side");
 	if (!forged && wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
 		check_hole(&box->check, pkt->dir, &own);
 	if (box->cfg.verbose)

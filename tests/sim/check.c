@@ -217,6 +217,7 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 	struct check_half *half = &check->half[dir];
 	int64_t off;
 
+	check->left[dir]++;
 	if (seg->flags & WK_TCP_SYN) {
 		check_syn(check, dir, seg);
 		return;
@@ -226,6 +227,10 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 	off = wk_seq_unwrap(half->isn, seg->seq, half->ack_max);
 	if (off < 0 && seg->data_len_b == 0 && !(seg->flags & WK_TCP_FIN))
 		off = 0; /* an empty packet may be anywhere: its receiver answers it */
+	/* Its number would stay the highest the receiver has taken a window from. */
+	if (seg->data_len_b == 0 && !(seg->flags & WK_TCP_FIN) &&
+	    off > (int64_t)half->end_out + (half->fin_out > 0 ? 1 : 0) && off > 1)
+		check_fail(check, "a bare ACK at %ld, what has left ends at %lu", off, half->end_out);
 	if (off < 0)
 		check_fail(check, "a packet below the initial sequence number");
 	if (seg->data_len_b > 0)

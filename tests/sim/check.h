@@ -60,6 +60,7 @@ struct check {
 	uint32_t n_inserts;
 	bool mute;	 /* only watch: the flow is passive */
 	uint32_t dups;	 /* of the client's, since its last news */
+	uint64_t left[2]; /* packets by direction */
 	uint64_t resent; /* lowest offset of the server's stream that left in this call */
 	char fault[256]; /* empty: none */
 };

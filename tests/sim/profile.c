@@ -168,8 +168,8 @@ static void choose_limits(struct profile *profile, struct sim_rng *rng)
 		return;
 	limits->hold_b = 10000 + profile->client.mss;
 	limits->ooo_b = rng_range32(rng, 2000, 20000);
-	limits->ledger_b = rng_range32(rng, 1000, 20000);
-	limits->ledger_records = rng_range32(rng, 4, 64);
+	limits->ledger_b = rng_range32(rng, 300, 10000);
+	limits->ledger_records = rng_range32(rng, 2, 32);
 }
 
 /* What distinguishes the kinds of run. */
