@@ -170,6 +170,10 @@ void own_arm(struct ctx *c, struct wk_tcp_half *half);
 void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out);
 void own_rexmit(struct ctx *c, enum wk_dir dir);
 
+/* invariant.c */
+/* After a packet or a timer: what must hold holds, or the flow is reset. */
+void invariant_check(struct ctx *c);
+
 /* handshake.c */
 void handshake_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
 /* A SYN inside an established connection. @return false: go on with it as with any segment. */
