@@ -8,8 +8,8 @@
 #define HELD_SMALL_B 4096u /* what an honest header block needs */
 
 /* The last quarter of the memory is not for what one connection can pile up: else a few of them
- * would end all others. What waits behind a hole can be had again from its sender, and a long header
- * block that will not end has no claim. */
+ * would end all others. What waits behind a hole can be had again from its sender, and a long
+ * header block that will not end has no claim. */
 static bool room_to_pile_up(struct wk_mem *mem)
 {
 	struct wk_mem_usage usage;

@@ -133,6 +133,30 @@ static void a_gap_made_in_audit_hides_nothing(void **state)
 	}
 }
 
+/* A reload makes every connection be looked at again: a spoofed packet, whose sender knows
+ * addresses and ports but no numbers, must not pass for a sign that bytes were missed. */
+static void a_blind_packet_after_a_reload_ends_nothing(void **state)
+{
+	struct attack *a = attack_start();
+	uint8_t frame[PAIR_FRAME_MAX_B];
+
+	(void)state;
+	expect_alive(a, 1);
+	server_acks(a);
+	for (uint32_t i = 0; i < 64; i++) {
+		uint32_t ack = a->rig->pair.end[WK_C2S].ack + 1000 + (i << 24);
+		uint32_t seq = a->at + 0x02000000u + i * 0x03f00000u;
+
+		rig_policy(a->rig, WK_MODE_ENFORCE);
+		rig_frame(a->rig, WK_C2S, frame,
+			  pair_send_at(&a->rig->pair, WK_C2S, seq, ack, PAIR_ACK, NULL, 0, frame));
+		a->rig->n_out = 0;
+	}
+	assert_false(a->rig->pair.end[WK_C2S].reset);
+	expect_alive(a, 3);
+	attack_end(a);
+}
+
 static void flood_syns(struct attack *a, uint16_t port, uint32_t n)
 {
 	const uint16_t own = a->rig->pair.conf.client_port;
@@ -263,6 +287,7 @@ int main(void)
 		cmocka_unit_test(a_gap_made_in_audit_hides_nothing),
 		cmocka_unit_test(segments_behind_holes_leave_room_for_others),
 		cmocka_unit_test(blocks_that_never_end_leave_room_for_others),
+		cmocka_unit_test(a_blind_packet_after_a_reload_ends_nothing),
 		cmocka_unit_test(a_flood_of_syns_keeps_nobody_out),
 		cmocka_unit_test(a_handshake_is_not_forgotten_where_strays_pass),
 	};
