@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "internal.h" /* to see what the flow still holds */
 
 #define ARENA_B (8u << 20)
 
@@ -286,17 +286,64 @@ static void settle(struct box *box, enum wk_dir dir)
 	d->shift_max = d->shift_min = (int64_t)(d->in_b + d->lost_b - d->out_b);
 }
 
-void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns)
+/* A keepalive or window probe with its one byte. */
+static bool is_probe(const struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	const struct check_half *half = &box->check.half[dir];
+
+	return seg->data_len_b == 1 && !(seg->flags & WK_TCP_FIN) &&
+	       seg->seq + 1 == half->isn + (uint32_t)half->ack_in_max;
+}
+
+/* One packet through lib/tcp, and what can be said of it before it goes on. */
+static struct wk_tcp_result pass(struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg,
+				 bool forged)
 {
 	static const char *const verdicts[] = { "forward", "absorb", "drop" };
-	struct wk_tcp_seg seg, own;
+	bool probe = !forged && !box->cfg.passive && is_probe(box, dir, seg);
+	uint64_t left = box->check.left[dir];
+	struct wk_tcp_env env = env_now(box);
 	struct wk_tcp_result result = { 0 };
-	struct wk_tcp_env env;
-	uint64_t left;
-	bool probe;
+	bool open;
+
+	settle(box, WK_C2S);
+	box->check.resent = UINT64_MAX;
+	wk_tcp_input(&box->flow, dir, seg, &env, &result);
+	open = wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED;
+	check_bound(&box->check);
+	clock_wait(box);
+	if (open && probe && result.verdict != WK_TCP_FORWARD && box->check.left[dir] == left)
+		check_fail(&box->check, "a probe did not reach the other side");
+	if (open && !forged)
+		check_hole(&box->check, dir, seg);
+	if (box->cfg.verbose)
+		printf("%12.6f   %s, %s, edits %x\n", (double)box->now_ns / 1e9,
+		       verdicts[result.verdict], wk_reason_key(result.reason), result.edits);
+	if (box->cfg.passive && (result.verdict != WK_TCP_FORWARD || result.edits))
+		box_fail(box, "a passive flow did not forward");
+	if (box->judge.fault)
+		check_fail(&box->check, "%s", box->judge.fault);
+	return result;
+}
+
+static void forward(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_result *result)
+{
+	struct sim_pkt *came = pkt_copy(pkt);
+	struct wk_tcp_seg in;
+
+	pkt_read(came, &in);
+	apply(box, pkt, result);
+	box->forwarded++;
+	leave(box, pkt, &in, "forwarded");
+	free(came);
+}
+
+void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns)
+{
+	struct wk_tcp_seg seg, own;
+	struct wk_tcp_result result;
 
 	box->now_ns = now_ns;
-	env = env_now(box);
 	if (box->cfg.verbose)
 		trace(now_ns, forged ? "box gets FORGED" : "box gets", pkt, "");
 	if (wk_tcp_seg_parse(&seg, pkt->b, pkt->len_b) != 0 || !pkt_read(pkt, &own)) {
@@ -313,45 +360,18 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	else
 		check_in(&box->check, pkt->dir, &own);
 	follow_mode(box);
-	probe = !forged && !box->cfg.passive && own.data_len_b == 1 && !(own.flags & WK_TCP_FIN) &&
-		own.seq + 1 == box->check.half[pkt->dir].isn +
-				       (uint32_t)box->check.half[pkt->dir].ack_in_max;
-	left = box->check.left[pkt->dir];
-	settle(box, WK_C2S);
-	box->check.resent = UINT64_MAX;
-	wk_tcp_input(&box->flow, pkt->dir, &seg, &env, &result);
-	check_bound(&box->check);
-	clock_wait(box);
-	if (probe && result.verdict != WK_TCP_FORWARD && box->check.left[pkt->dir] == left &&
-	    wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
-		check_fail(&box->check, "a probe did not reach the other side");
-	if (!forged && wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
-		check_hole(&box->check, pkt->dir, &own);
-	if (box->cfg.verbose)
-		printf("%12.6f   %s, %s, edits %x\n", (double)now_ns / 1e9, verdicts[result.verdict],
-		       wk_reason_key(result.reason), result.edits);
-	if (box->cfg.passive && (result.verdict != WK_TCP_FORWARD || result.edits))
-		box_fail(box, "a passive flow did not forward");
-	if (box->judge.fault)
-		check_fail(&box->check, "%s", box->judge.fault);
+	result = pass(box, pkt->dir, &seg, forged);
 	if (result.verdict == WK_TCP_FORWARD) {
-		struct sim_pkt *copy = pkt_copy(pkt);
-
-		pkt_read(copy, &own);
-		apply(box, pkt, &result);
-		box->forwarded++;
-		leave(box, pkt, &own, "forwarded");
-		free(copy);
-		check_deleted(&box->check);
-		return;
+		forward(box, pkt, &result);
+	} else {
+		if (result.verdict == WK_TCP_DROP)
+			box->dropped++;
+		else
+			box->absorbed++;
+		free(pkt);
 	}
-	if (result.verdict == WK_TCP_DROP)
-		box->dropped++;
-	else
-		box->absorbed++;
 	if (wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
 		check_deleted(&box->check);
-	free(pkt);
 }
 
 uint64_t box_deadline(const struct box *box)

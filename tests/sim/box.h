@@ -33,10 +33,11 @@ struct box {
 	uint64_t now_ns;
 	uint64_t waits_ns;  /* since when the oldest insertion waits; 0: none does */
 	uint64_t waited_ns; /* the longest wait */
-	uint64_t poke_ns; /* when the judge comes to want an insertion by itself; UINT64_MAX: never */
+	uint64_t poke_ns; /* when the judge comes to want an insertion by itself; UINT64_MAX: never
+			   */
 	uint64_t switch_ns; /* when the mode changes next; UINT64_MAX: never */
 	uint64_t switch_gap_ns;
-	bool want_passive;  /* the mode asked for */
+	bool want_passive; /* the mode asked for */
 	uint64_t reset_ns; /* when the operator ends the connection; UINT64_MAX: never */
 	void (*send)(void *user, struct sim_pkt *pkt);
 	void *user;

@@ -181,10 +181,9 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 	if (seg->data_len_b + seg->opts_len_b > peer->mss)
 		check_fail(check, "segment of %u bytes, the receiver takes %u",
 			   seg->data_len_b + seg->opts_len_b, peer->mss);
-	if (end > half->edge_max + unit - 1 &&
-	    !(seg->data_len_b == 1 && off <= half->edge_max))
-		check_fail(check, "bytes of stream %d to %lu beyond the window's edge %lu", dir, end,
-			   half->edge_max);
+	if (end > half->edge_max + unit - 1 && !(seg->data_len_b == 1 && off <= half->edge_max))
+		check_fail(check, "bytes of stream %d to %lu beyond the window's edge %lu", dir,
+			   end, half->edge_max);
 	check_bytes(check, dir, off, seg->data, seg->data_len_b);
 	if (dir == WK_S2C && off < check->resent)
 		check->resent = off;
@@ -230,7 +229,8 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 	/* Its number would stay the highest the receiver has taken a window from. */
 	if (seg->data_len_b == 0 && !(seg->flags & WK_TCP_FIN) &&
 	    off > (int64_t)half->end_out + (half->fin_out > 0 ? 1 : 0) && off > 1)
-		check_fail(check, "a bare ACK at %ld, what has left ends at %lu", off, half->end_out);
+		check_fail(check, "a bare ACK at %ld, what has left ends at %lu", off,
+			   half->end_out);
 	if (off < 0)
 		check_fail(check, "a packet below the initial sequence number");
 	if (seg->data_len_b > 0)

@@ -25,7 +25,7 @@ struct check_half {
 	uint8_t shift; /* of the windows in this stream's packets */
 	bool has_shift;
 	bool has_ts;
-	uint16_t mss; /* that its sender takes */
+	uint16_t mss;       /* that its sender takes */
 	struct ranges seen; /* in: what has arrived at the box */
 	uint64_t fin_in;
 	uint64_t ack_max;  /* out: highest acknowledgement of its receiver that has arrived */
@@ -42,8 +42,8 @@ struct check_half {
 	uint64_t edge_bound;  /* in: how far that may go */
 	uint32_t ts_out;      /* highest TSval that left in its packets */
 	bool ts_known;
-	uint32_t ts_in; /* highest that arrived */
-	uint64_t stale_ack, stale_edge;
+	uint32_t ts_in;                 /* highest that arrived */
+	uint64_t stale_ack, stale_edge; /* maxima before the packet at hand */
 };
 
 struct check {
@@ -53,16 +53,16 @@ struct check {
 	/* Has the box a copy of the byte `in` (offset) that has yet to go on? */
 	bool (*holds)(void *user, enum wk_dir dir, uint64_t in);
 	void *user;
-	bool lies;		     /* payload of DATA may come in two versions */
+	bool lies; /* payload of DATA may come in two versions */
 	bool scaled;
 	bool ts;
 	struct check_insert *inserts;
 	uint32_t n_inserts;
-	bool mute;	 /* only watch: the flow is passive */
-	uint32_t dups;	 /* of the client's, since its last news */
+	bool mute;        /* only watch: the flow is passive */
+	uint32_t dups;    /* of the client's, since its last news */
 	uint64_t left[2]; /* packets by direction */
-	uint64_t resent; /* lowest offset of the server's stream that left in this call */
-	char fault[256]; /* empty: none */
+	uint64_t resent;  /* lowest offset of the server's stream that left in this call */
+	char fault[256];  /* empty: none */
 };
 
 void check_fini(struct check *check);
@@ -74,15 +74,16 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 	       const struct wk_tcp_seg *in);
 /* A packet of an attacker arrives: nobody's numbers. */
 void check_forged(struct check *check);
-/* An insertion goes to this place of the client's numbering: what lib/tcp says, which the byte checks
- * do not rely on. */
+/* An insertion goes to this place of the client's numbering: what lib/tcp says, which the byte
+ * checks do not rely on. */
 void check_inserted(struct check *check, uint64_t out, uint64_t len_b);
 void check_fail(struct check *check, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* check_ack.c */
 /* Are three duplicates about a lost insertion answered with it? After each packet. */
 void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg);
-/* No deletion waits for a timer: what the server has all before of is acknowledged to the client. */
+/* No deletion waits for a timer: what the server has all before of is acknowledged to the client.
+ */
 void check_deleted(struct check *check);
 /* Looks how far windows may go by now. */
 void check_bound(struct check *check);

@@ -88,12 +88,14 @@ static void check_told(struct check *check, enum wk_dir told, uint64_t ack)
 
 	if (half->fin_in > 0 && ack > half->fin_in) {
 		if (half->fin_out == 0 || half->ack_max <= half->fin_out)
-			check_fail(check, "I3: FIN of stream %d acknowledged before its receiver did",
+			check_fail(check,
+				   "I3: FIN of stream %d acknowledged before its receiver did",
 				   told);
 		ack = half->fin_in;
 	}
 	if (!ranges_cover(&half->seen, 0, ack))
-		check_fail(check, "acknowledged to %lu what has not arrived on stream %d", ack, told);
+		check_fail(check, "acknowledged to %lu what has not arrived on stream %d", ack,
+			   told);
 	if (ack < 1)
 		return;
 	if (told == WK_C2S)
@@ -102,8 +104,8 @@ static void check_told(struct check *check, enum wk_dir told, uint64_t ack)
 		check_server_told(check, ack);
 }
 
-/* Does the receiver have the byte, or the box it still? A byte that has left and not arrived, and is
- * SACKed all the same, would be nobody's. */
+/* Does the receiver have the byte, or the box it still? A byte that has left and not arrived, and
+ * is SACKed all the same, would be nobody's. */
 static bool byte_is_safe(const struct check *check, enum wk_dir told, uint64_t in)
 {
 	const struct judge_dir *d = &check->judge->dir[told];
@@ -197,7 +199,8 @@ void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *s
 
 		if (half->ack_max > ins->out && half->ack_max <= ins->out + ins->len_b &&
 		    check->resent != half->ack_max)
-			check_fail(check, "three duplicates, and the insertion at %lu is not sent again",
+			check_fail(check,
+				   "three duplicates, and the insertion at %lu is not sent again",
 				   half->ack_max);
 	}
 }
@@ -254,8 +257,8 @@ static void check_edge(struct check *check, enum wk_dir dir, const struct wk_tcp
 	if (!in && told == WK_C2S)
 		check_edge_kept(check, seg, edge);
 	if (edge > half->edge_bound)
-		check_fail(check, "window towards the sender of stream %d to %lu, at most %lu", told,
-			   edge, half->edge_bound);
+		check_fail(check, "window towards the sender of stream %d to %lu, at most %lu",
+			   told, edge, half->edge_bound);
 	if (edge + unit <= half->edge_in_max) {
 		int64_t in_ack = in ? wk_seq_unwrap(half->isn, in->ack, ack) : 0;
 		uint64_t in_edge = in ? (uint64_t)in_ack + ((uint64_t)in->wnd * unit) : 0;
@@ -283,8 +286,8 @@ void check_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 		check_duplicate(check, seg, in, (uint64_t)ack);
 	if ((uint64_t)ack < half->ack_in_max) {
 		/* A late packet that was already old when it came in may stay old. */
-		if (!in || wk_seq_unwrap(half->isn, in->ack, half->stale_ack) >=
-				   (int64_t)half->stale_ack)
+		if (!in ||
+		    wk_seq_unwrap(half->isn, in->ack, half->stale_ack) >= (int64_t)half->stale_ack)
 			check_fail(check, "I3: ACK of stream %d went back from %lu to %ld", told,
 				   half->ack_in_max, ack);
 	} else if ((uint64_t)ack > half->ack_in_max) {

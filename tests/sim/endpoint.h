@@ -34,11 +34,11 @@ struct ep_cfg {
 	uint32_t ts_start;
 	uint64_t ts_tick_ns; /* 0: its clock stands still */
 	bool probe_empty;    /* window and keepalive probes without a byte */
-	bool garbage;	     /* keepalives carry a byte that was never there */
-	bool aligned;	     /* no segment ends inside a frame it could end before */
+	bool garbage;        /* keepalives carry a byte that was never there */
+	bool aligned;        /* no segment ends inside a frame it could end before */
 	uint32_t short_permille;
 	uint32_t lie_permille; /* retransmissions that say something else where that is harmless */
-	bool strict;	       /* bytes that come twice must be alike */
+	bool strict;           /* bytes that come twice must be alike */
 	uint64_t open_ns;      /* of a client: its SYN */
 	uint64_t write_gap_ns;
 	uint32_t write_max_b;

@@ -142,8 +142,7 @@ static void send_seg(struct ep *ep, uint64_t off, uint32_t len_b, uint8_t flags)
 	if (ep->cfg.garbage && off + len_b <= ep->una)
 		memset(data, '?', len_b);
 	if (len_b > 0 && off < ep->max && ep->stream.soft && off >= ep->una && off >= 1 &&
-	    off - 1 + len_b <= ep->stream.len_b &&
-	    rng_chance(&ep->rng, ep->cfg.lie_permille))
+	    off - 1 + len_b <= ep->stream.len_b && rng_chance(&ep->rng, ep->cfg.lie_permille))
 		lie(ep, data, off, len_b);
 	if (flags & WK_TCP_ACK) {
 		ep->last_ack = ep->rcv_nxt;

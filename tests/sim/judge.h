@@ -24,10 +24,10 @@ struct judge_map {
 };
 
 struct judge_dir {
-	bool started;	   /* the preface, or the server's SETTINGS, has been judged */
-	uint32_t rem_b;	   /* of the frame that streams through */
+	bool started;   /* the preface, or the server's SETTINGS, has been judged */
+	uint32_t rem_b; /* of the frame that streams through */
 	uint8_t rem_kind;
-	bool rem_watched; /* it began while nothing was to be changed */
+	bool rem_watched;         /* it began while nothing was to be changed */
 	uint8_t hdr[PROTO_HDR_B]; /* server: a header comes in pieces */
 	uint32_t hdr_b;
 	bool finished;
@@ -44,24 +44,24 @@ struct judge_dir {
 	int64_t shift_max; /* highest in - out since last asked */
 	int64_t shift_min;
 	struct ranges watched; /* frames that began while nothing was to be changed */
-	struct ranges kept; /* what the box has had to keep for a while: payload offsets */
-	uint8_t *held;	   /* what was left over at the last call */
+	struct ranges kept;    /* what the box has had to keep for a while: payload offsets */
+	uint8_t *held;         /* what was left over at the last call */
 	uint32_t held_b;
 	uint32_t held_cap;
 };
 
 struct judge {
 	struct judge_dir dir[2];
-	bool passive;	      /* nothing is to be changed */
-	uint64_t salt;	      /* of the insertions */
+	bool passive;  /* nothing is to be changed */
+	uint64_t salt; /* of the insertions */
 	uint32_t insert_max_b;
-	uint32_t wanted;      /* insertions */
+	uint32_t wanted; /* insertions */
 	uint32_t pulled;
-	uint32_t edits;	      /* operations other than PASS and PIN */
+	uint32_t edits;        /* operations other than PASS and PIN */
 	uint64_t settings_end; /* payload offset after the server's first frame */
-	const char *fault;    /* of whoever calls */
-	bool gave_up;	      /* the stream is not the protocol's */
-	uint8_t *scratch;     /* what the operations of one call refer to */
+	const char *fault;     /* of whoever calls */
+	bool gave_up;          /* the stream is not the protocol's */
+	uint8_t *scratch;      /* what the operations of one call refer to */
 	uint32_t scratch_b;
 };
 

@@ -22,8 +22,8 @@ struct options {
 
 /* Shared by the jobs: each writes its own. */
 struct tally {
-	uint64_t done, failed, packets, forwarded, edited, absorbed, dropped, built, wanted, inserted,
-		bytes;
+	uint64_t done, failed, packets, forwarded, edited, absorbed, dropped, built, wanted,
+		inserted, bytes;
 	uint64_t sim_ns;
 	uint64_t waited_ns;
 	uint64_t first_failed;
@@ -31,10 +31,11 @@ struct tally {
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: sim [--seeds FROM-TO | --seed N] [--jobs N] [--profile NAME] [--verbose]\n"
-		    "           [--keep-going]\n"
-		    "Runs simulated connections through lib/tcp; a seed chooses everything.\n"
-		    "profiles: any edit unedited clean passive liar noise switch busy direct\n");
+	fprintf(to,
+		"usage: sim [--seeds FROM-TO | --seed N] [--jobs N] [--profile NAME] [--verbose]\n"
+		"           [--keep-going]\n"
+		"Runs simulated connections through lib/tcp; a seed chooses everything.\n"
+		"profiles: any edit unedited clean passive liar noise switch busy direct\n");
 }
 
 static bool parse_seeds(struct options *opt, const char *arg)
@@ -46,10 +47,14 @@ static bool parse_seeds(struct options *opt, const char *arg)
 static bool parse(struct options *opt, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "seeds", required_argument, NULL, 's' }, { "seed", required_argument, NULL, 'n' },
-		{ "jobs", required_argument, NULL, 'j' },  { "profile", required_argument, NULL, 'p' },
-		{ "verbose", no_argument, NULL, 'v' },	   { "keep-going", no_argument, NULL, 'k' },
-		{ "help", no_argument, NULL, 'h' },	   { NULL, 0, NULL, 0 },
+		{ "seeds", required_argument, NULL, 's' },
+		{ "seed", required_argument, NULL, 'n' },
+		{ "jobs", required_argument, NULL, 'j' },
+		{ "profile", required_argument, NULL, 'p' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "keep-going", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -120,9 +125,9 @@ static void one(const struct options *opt, uint64_t seed, struct tally *tally)
 	if (opt->verbose)
 		printf("seed %" PRIu64 " %s: %" PRIu64 " packets, %.3f s simulated, %" PRIu64
 		       " + %" PRIu64 " bytes, %u of %u insertions, longest wait %.3f s\n",
-		       seed, profile_name(profile.kind), result.packets, (double)result.sim_ns / 1e9,
-		       result.c2s_b, result.s2c_b, result.inserted, result.wanted,
-		       (double)result.waited_ns / 1e9);
+		       seed, profile_name(profile.kind), result.packets,
+		       (double)result.sim_ns / 1e9, result.c2s_b, result.s2c_b, result.inserted,
+		       result.wanted, (double)result.waited_ns / 1e9);
 	add_run(tally, &result);
 }
 
@@ -217,7 +222,8 @@ int main(int argc, char **argv)
 	printf("seeds %" PRIu64 "-%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed, %.1f s, "
 	       "%.0f runs/s\n"
 	       "packets %" PRIu64 ", through the box: %" PRIu64 " forwarded (%" PRIu64
-	       " with other numbers), %" PRIu64 " absorbed, %" PRIu64 " dropped, %" PRIu64 " built\n"
+	       " with other numbers), %" PRIu64 " absorbed, %" PRIu64 " dropped, %" PRIu64
+	       " built\n"
 	       "%" PRIu64 " bytes delivered, %" PRIu64 " of %" PRIu64
 	       " insertions, longest wait %.1f s, %.0f s simulated\n",
 	       opt.from, opt.to, sum.done, sum.failed, s, (double)sum.done / s, sum.packets,

@@ -20,7 +20,7 @@ enum sim_link {
 
 struct link_cfg {
 	uint64_t delay_ns;
-	uint64_t jitter_ns;	   /* of those that are reordered */
+	uint64_t jitter_ns; /* of those that are reordered */
 	uint32_t loss_permille;
 	uint32_t dup_permille;
 	uint32_t reorder_permille; /* the rest stays in order */

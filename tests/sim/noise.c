@@ -4,20 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEVER	 UINT64_MAX
+#define NEVER    UINT64_MAX
 #define TIRED_NS 20000000000ull /* the attacker gives up: a run must end */
 
 enum noise_kind {
 	NOISE_STALE = 0, /* acknowledged bytes, said otherwise */
-	NOISE_BAD_ACK,	 /* acknowledges what was never sent */
-	NOISE_FLAGS,	 /* flags that no stack sends, with payload */
-	NOISE_RST,	 /* near, but not at a number that counts */
-	NOISE_SYN,	 /* inside the connection */
-	NOISE_URG,	 /* a true copy with an urgent pointer */
-	NOISE_PAWS,	 /* next in order, but from the past */
-	NOISE_WINDOW,	 /* far outside */
+	NOISE_BAD_ACK,   /* acknowledges what was never sent */
+	NOISE_FLAGS,     /* flags that no stack sends, with payload */
+	NOISE_RST,       /* near, but not at a number that counts */
+	NOISE_SYN,       /* inside the connection */
+	NOISE_URG,       /* a true copy with an urgent pointer */
+	NOISE_PAWS,      /* next in order, but from the past */
+	NOISE_WINDOW,    /* far outside */
 	NOISE_KEEPALIVE, /* one garbage byte below the window */
-	NOISE_COPY,	 /* a true copy */
+	NOISE_COPY,      /* a true copy */
 	NOISE_KINDS,
 };
 
@@ -27,7 +27,7 @@ void noise_init(struct noise *noise, uint64_t gap_ns, struct sim_rng rng)
 		.gap_ns = gap_ns,
 		.at_ns = gap_ns ? gap_ns : NEVER,
 		.rng = rng,
-	 };
+	};
 }
 
 void noise_fini(struct noise *noise)
@@ -60,8 +60,8 @@ static void garble(struct sim_pkt *pkt, const struct wk_tcp_seg *seg)
 		data[i] ^= 0x3c;
 }
 
-static struct sim_pkt *forge_rst(struct noise *noise, const struct check_half *half, enum wk_dir dir,
-				 struct wk_tcp_seg *seg)
+static struct sim_pkt *forge_rst(struct noise *noise, const struct check_half *half,
+				 enum wk_dir dir, struct wk_tcp_seg *seg)
 {
 	const struct range *r = ranges_find(&half->seen, 0);
 	uint64_t end = r ? r->to : 0;
@@ -80,8 +80,8 @@ static struct sim_pkt *forge_rst(struct noise *noise, const struct check_half *h
 
 static struct sim_pkt *forge_flags(struct noise *noise, enum wk_dir dir, struct wk_tcp_seg *seg)
 {
-	static const uint8_t flags[] = { 0, WK_TCP_SYN | WK_TCP_FIN, WK_TCP_PSH, WK_TCP_FIN,
-					 WK_TCP_SYN | WK_TCP_RST, WK_TCP_URG };
+	static const uint8_t flags[] = { 0,          WK_TCP_SYN | WK_TCP_FIN, WK_TCP_PSH,
+					 WK_TCP_FIN, WK_TCP_SYN | WK_TCP_RST, WK_TCP_URG };
 
 	seg->flags = flags[rng_range(&noise->rng, 0, sizeof(flags) - 1)];
 	return pkt_build(dir, seg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* noise.h - an attacker next to the client: forged packets made from real ones (attacks.md in
- * spirit: stale bytes, impossible ACKs, bad flags, RST and SYN at the wrong place, urgent data). None
- * of them may change what either side gets, nor reach the other side. */
+ * spirit: stale bytes, impossible ACKs, bad flags, RST and SYN at the wrong place, urgent data).
+ * None of them may change what either side gets, nor reach the other side. */
 #pragma once
 
 #include <stdint.h>

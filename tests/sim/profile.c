@@ -149,9 +149,9 @@ static void choose_end(struct profile *profile, struct sim_rng *rng)
 		client->abort_ns = at;
 	if (profile->end == END_SERVER_RST)
 		server->abort_ns = at;
-	if (profile->end == END_BOX_RST && (profile->kind == PROFILE_PASSIVE ||
-					    profile->kind == PROFILE_SWITCH ||
-					    profile->kind == PROFILE_DIRECT))
+	if (profile->end == END_BOX_RST &&
+	    (profile->kind == PROFILE_PASSIVE || profile->kind == PROFILE_SWITCH ||
+	     profile->kind == PROFILE_DIRECT))
 		profile->end = END_BOTH;
 	if (profile->end == END_BOX_RST)
 		profile->reset_ns = at;
@@ -163,8 +163,7 @@ static void choose_limits(struct profile *profile, struct sim_rng *rng)
 	struct wk_tcp_limits *limits = &profile->limits;
 
 	if (profile->kind == PROFILE_PASSIVE || profile->kind == PROFILE_SWITCH ||
-	    profile->kind == PROFILE_CLEAN ||
-	    !rng_chance(rng, 250))
+	    profile->kind == PROFILE_CLEAN || !rng_chance(rng, 250))
 		return;
 	limits->hold_b = 10000 + profile->client.mss;
 	limits->ooo_b = rng_range32(rng, 2000, 20000);
@@ -226,9 +225,9 @@ void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind ki
 	struct sim_rng rng = { .state = seed * 0x100000001b3ull + 7 };
 	uint64_t what = rng_range(&rng, 0, 99);
 
-	*profile = (struct profile){ .seed = seed, .poke_ns = NEVER,
-				      .reset_ns = NEVER,
-				      .limits = wk_tcp_limits_default };
+	*profile = (struct profile){
+		.seed = seed, .poke_ns = NEVER, .reset_ns = NEVER, .limits = wk_tcp_limits_default
+	};
 	if (kind == PROFILE_ANY)
 		kind = what < 58   ? PROFILE_EDIT
 		       : what < 70 ? PROFILE_UNEDITED

@@ -13,7 +13,7 @@
 enum profile_end {
 	END_CLIENT_FIRST = 0, /* half-close, then the server */
 	END_SERVER_FIRST,
-	END_BOTH,	 /* each when it has written everything */
+	END_BOTH, /* each when it has written everything */
 	END_CLIENT_RST,
 	END_SERVER_RST,
 	END_BOX_RST, /* the operator's */
@@ -23,15 +23,15 @@ enum profile_end {
 /* A run of one kind; PROFILE_ANY leaves it to the seed. */
 enum profile_kind {
 	PROFILE_ANY = 0,
-	PROFILE_EDIT,	  /* everything */
+	PROFILE_EDIT,     /* everything */
 	PROFILE_UNEDITED, /* nothing is denied, replaced or patched */
-	PROFILE_CLEAN,	  /* the same on a perfect network with aligned segments: bit for bit */
+	PROFILE_CLEAN,    /* the same on a perfect network with aligned segments: bit for bit */
 	PROFILE_PASSIVE,
-	PROFILE_LIAR,	  /* the client's retransmissions say something else */
-	PROFILE_NOISE,	  /* forged packets in between */
-	PROFILE_SWITCH,	  /* between passive and enforcing while it runs */
-	PROFILE_BUSY,	  /* insertions into a download that fills the client's window */
-	PROFILE_DIRECT,	  /* no box: the endpoints against each other */
+	PROFILE_LIAR,   /* the client's retransmissions say something else */
+	PROFILE_NOISE,  /* forged packets in between */
+	PROFILE_SWITCH, /* between passive and enforcing while it runs */
+	PROFILE_BUSY,   /* insertions into a download that fills the client's window */
+	PROFILE_DIRECT, /* no box: the endpoints against each other */
 	PROFILES,
 };
 

@@ -62,14 +62,10 @@ static uint8_t choose(const struct proto_mix *mix, struct sim_rng *rng)
 		uint8_t kind;
 		uint32_t weight;
 	} all[] = {
-		{ PROTO_DATA, mix->weight_data },
-		{ PROTO_CTRL, mix->weight_ctrl },
-		{ PROTO_DENY, mix->weight_deny },
-		{ PROTO_DENY_STREAM, mix->weight_deny_stream },
-		{ PROTO_EAT, mix->weight_eat },
-		{ PROTO_REPL, mix->weight_repl },
-		{ PROTO_HEAD, mix->weight_head },
-		{ PROTO_SETTINGS, mix->weight_settings },
+		{ PROTO_DATA, mix->weight_data }, { PROTO_CTRL, mix->weight_ctrl },
+		{ PROTO_DENY, mix->weight_deny }, { PROTO_DENY_STREAM, mix->weight_deny_stream },
+		{ PROTO_EAT, mix->weight_eat },   { PROTO_REPL, mix->weight_repl },
+		{ PROTO_HEAD, mix->weight_head }, { PROTO_SETTINGS, mix->weight_settings },
 	};
 	uint32_t sum = 0, at;
 
@@ -133,7 +129,8 @@ static void frames(struct proto_stream *stream, const struct proto_mix *mix, str
 	}
 }
 
-void proto_make_client(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng)
+void proto_make_client(struct proto_stream *stream, const struct proto_mix *mix,
+		       struct sim_rng *rng)
 {
 	*stream = (struct proto_stream){ 0 };
 	grow(stream, PROTO_PREFACE_B);
@@ -148,7 +145,8 @@ void proto_make_client(struct proto_stream *stream, const struct proto_mix *mix,
 		stream->n_cuts--;
 }
 
-void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng)
+void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix,
+		       struct sim_rng *rng)
 {
 	*stream = (struct proto_stream){ 0 };
 	append(stream, PROTO_SETTINGS, 0, rng_range32(rng, 0, 60), rng);

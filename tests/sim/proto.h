@@ -11,19 +11,19 @@
 
 #include "rng.h"
 
-#define PROTO_PREFACE	"WICKET/SIM 1.0\r\n"
+#define PROTO_PREFACE   "WICKET/SIM 1.0\r\n"
 #define PROTO_PREFACE_B 16u
-#define PROTO_HDR_B	8u
+#define PROTO_HDR_B     8u
 
 enum proto_kind {
 	/* client to server */
-	PROTO_DATA = 'D',   /* header pinned, payload passes as it comes; the server sends it too */
-	PROTO_CTRL = 'C',   /* held until complete, pinned */
-	PROTO_DENY = 'X',   /* held until complete, deleted, answered */
+	PROTO_DATA = 'D', /* header pinned, payload passes as it comes; the server sends it too */
+	PROTO_CTRL = 'C', /* held until complete, pinned */
+	PROTO_DENY = 'X', /* held until complete, deleted, answered */
 	PROTO_DENY_STREAM = 'Y', /* deleted as it comes, answered */
-	PROTO_EAT = 'E',    /* deleted as it comes, not answered */
-	PROTO_REPL = 'R',   /* held until complete, replaced */
-	PROTO_REPLACED = 'r', /* what came of it */
+	PROTO_EAT = 'E',         /* deleted as it comes, not answered */
+	PROTO_REPL = 'R',        /* held until complete, replaced */
+	PROTO_REPLACED = 'r',    /* what came of it */
 	/* server to client */
 	PROTO_SETTINGS = 'S', /* held until complete, patched where it says so */
 	PROTO_HEAD = 'H',     /* no insertion between it and the next frame */
@@ -49,21 +49,23 @@ struct proto_stream {
 struct proto_mix {
 	uint32_t frames;
 	uint32_t weight_data, weight_ctrl, weight_deny, weight_deny_stream, weight_eat, weight_repl;
-	uint32_t weight_head;	  /* server */
+	uint32_t weight_head;     /* server */
 	uint32_t weight_settings; /* server: more SETTINGS in midstream */
 	uint32_t data_max_b;
 	uint32_t whole_max_b; /* of a frame that is held until complete */
 	uint32_t eat_max_b;
-	uint32_t repl_max_b;	  /* of its replacement */
-	uint32_t patch_permille;  /* of SETTINGS */
-	bool truncated;		  /* ends inside a frame */
+	uint32_t repl_max_b;     /* of its replacement */
+	uint32_t patch_permille; /* of SETTINGS */
+	bool truncated;          /* ends inside a frame */
 };
 
 void proto_read(const uint8_t *p, struct proto_hdr *hdr);
 void proto_write(uint8_t *p, uint32_t len_b, uint8_t kind, uint32_t id);
 
-void proto_make_client(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng);
-void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng);
+void proto_make_client(struct proto_stream *stream, const struct proto_mix *mix,
+		       struct sim_rng *rng);
+void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix,
+		       struct sim_rng *rng);
 void proto_free(struct proto_stream *stream);
 
 /* The replacement of a whole REPL frame. @return its length; out has room for PROTO_REPL_MAX_B. */

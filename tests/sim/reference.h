@@ -7,18 +7,18 @@
 
 #include "ranges.h"
 
-/* Edits the client's stream: a frame cut off by the end is left out, but for DATA. Frames that begin
- * in `watched` stay as they are. Heap. */
+/* Edits the client's stream: a frame cut off by the end is left out, but for DATA. Frames that
+ * begin in `watched` stay as they are. Heap. */
 uint8_t *reference_client(const uint8_t *in, uint64_t len_b, const struct ranges *watched,
 			  uint64_t *out_b);
 
 struct reference_got {
 	const uint8_t *bytes;
 	uint64_t len_b;
-	bool whole;	  /* the stream has ended in order: nothing may be missing */
-	uint64_t salt;	  /* of the insertions */
+	bool whole;    /* the stream has ended in order: nothing may be missing */
+	uint64_t salt; /* of the insertions */
 	uint32_t max_b;
-	bool may_stay; /* not even the first SETTINGS need be patched */
+	bool may_stay;     /* not even the first SETTINGS need be patched */
 	uint32_t inserted; /* result: insertions found */
 };
 

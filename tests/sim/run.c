@@ -11,7 +11,7 @@
 
 #define LIMIT_NS (900ull * 1000000000ull)
 #define DRAIN_NS (8ull * 1000000000ull)
-#define WAIT_NS	 (10ull * 1000000000ull) /* of an insertion into a busy download */
+#define WAIT_NS  (10ull * 1000000000ull) /* of an insertion into a busy download */
 
 struct run {
 	const struct profile *profile;
@@ -262,7 +262,8 @@ static void check_clean(struct run *run)
 	const struct box *box = &run->box;
 	bool plain = run->profile->kind == PROFILE_CLEAN;
 
-	if (plain && !aborted(run) && (box->edited > 0 || box->built > 0 || box->absorbed > 0 || box->dropped > 0))
+	if (plain && !aborted(run) &&
+	    (box->edited > 0 || box->built > 0 || box->absorbed > 0 || box->dropped > 0))
 		fail(run, "an unedited connection was not forwarded bit for bit");
 	if (run->profile->kind == PROFILE_UNEDITED && box->judge.pulled > 0 && !box->excused)
 		fail(run, "an insertion nobody wanted");

@@ -11,7 +11,7 @@ struct run_result {
 	char fault[320]; /* empty: passed */
 	uint64_t packets;
 	uint64_t sim_ns;
-	uint64_t waited_ns; /* longest wait of an insertion */
+	uint64_t waited_ns;    /* longest wait of an insertion */
 	uint64_t c2s_b, s2c_b; /* delivered */
 	uint32_t wanted, inserted;
 	uint64_t forwarded, edited, absorbed, dropped, built;

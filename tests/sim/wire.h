@@ -13,7 +13,7 @@
 #define SIM_PKT_MAX_B 10000u
 
 struct sim_pkt {
-	uint64_t id;	 /* of the run, for traces */
+	uint64_t id;     /* of the run, for traces */
 	enum wk_dir dir; /* whose stream it belongs to */
 	uint32_t len_b;
 	uint8_t b[]; /* TCP header, options, payload */
