@@ -23,13 +23,16 @@ static uint64_t empty_seq(const struct wk_tcp_half *half, uint64_t in)
 	return out < half->nxt_out ? out : half->nxt_out;
 }
 
-/* The window it announces is the one that may be told: the same numbers on both sides, and no
- * insertion that waits for room. */
+/* The window it announces is the one that may be told: the same numbers on both sides, no insertion
+ * that waits for room, and none that was promised while the numbers were others. */
 static bool window_stands(const struct wk_tcp_half *acked, const struct wk_tcp_half *half,
 			  const struct wk_tcp_seg *seg, uint32_t ack)
 {
-	return half_plain(acked) && ack == seg->ack &&
-	       acked->acked_in + ((uint64_t)seg->wnd << half->wscale) <= acked->edge_given;
+	uint64_t edge = acked->acked_in + ((uint64_t)seg->wnd << half->wscale);
+
+	if (!half_plain(acked) || ack != seg->ack)
+		return false;
+	return acked->edited ? edge == acked->edge_given : edge <= acked->edge_given;
 }
 
 /* The segment goes on in its own packet, with the numbers that its receiver knows. */
@@ -230,6 +233,9 @@ static bool drain(struct ctx *c, enum wk_dir dir)
 		from_in = half->e_in;
 		held = half->held_len_b > 0;
 		end = ooo->in_off + ooo->len_b;
+		/* The held bytes may be a later copy of some that have gone on. */
+		if ((ooo->gone || ooo->touched) && half->gone_in < end)
+			half->gone_in = end;
 		if (end > half->e_in + half->held_len_b) {
 			src = (struct src){ ooo->in_off, ooo->bytes, ooo->len_b };
 			ok = consume(c, dir, ooo->in_off, ooo->bytes, ooo->len_b,

@@ -90,8 +90,10 @@ bool ledger_add(struct ctx *c, struct wk_tcp_half *half, enum rec_kind kind, uin
 	half->tail = rec;
 	half->n_recs++;
 	half->ledger_b += out_len_b;
-	if (rec_is_edit(rec))
+	if (rec_is_edit(rec)) {
 		half->n_edits++;
+		half->edited = true;
+	}
 	half->e_in += in_len_b;
 	half->e_out += out_len_b;
 	return true;
