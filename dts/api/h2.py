@@ -169,25 +169,35 @@ class Connection:
         elif isinstance(event, h2.events.StreamReset):
             response.reset = int(event.error_code)
 
-    def upload(self, stream: int, body: bytes, seconds: float = 20.0) -> bool:
-        """Sends a body as the windows allow and ends the stream. Stops where the other side
-        has ended it. @return whether everything was sent."""
+    def upload(self, stream: int, body: bytes, size: int = 16384, seconds: float = 20.0) -> bool:
+        """Sends a body in DATA frames of `size` bytes as the windows allow and ends the stream;
+        what the kernel makes of them are full segments. Stops where the other side has ended the
+        stream. @return whether everything was sent."""
         deadline = time.monotonic() + seconds
         response = self.responses[stream]
         while body:
             if response.ended or response.reset is not None:
                 return False
-            room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
-            if room > 0:
-                self.h2.send_data(stream, body[:room], end_stream=len(body) <= room)
-                self.flush()
-                body = body[room:]
+            room = self.h2.local_flow_control_window(stream)
+            if room >= min(size, len(body)):
+                batch, body = self._frames(stream, body, min(room, 1 << 18), size)
+                self.sock.sendall(batch)
             elif time.monotonic() > deadline:
                 raise Failed(f"no window for {len(body)} bytes of stream {stream}")
             else:
-                self.read(lambda: self.h2.local_flow_control_window(stream) > 0
+                self.read(lambda: self.h2.local_flow_control_window(stream) > room
                           or response.ended or response.reset is not None, 1.0)
         return True
+
+    def _frames(self, stream: int, body: bytes, room: int, size: int) -> tuple[bytes, bytes]:
+        """As many DATA frames as there is room for: (their bytes, what is left of the body)."""
+        batch = bytearray()
+        while body and room >= min(size, len(body)):
+            self.h2.send_data(stream, body[:size], end_stream=len(body) <= size)
+            batch += self.h2.data_to_send()
+            room -= min(size, len(body))
+            body = body[size:]
+        return bytes(batch), body
 
     def close(self) -> None:
         self.sock.close()

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transparency: what is allowed passes bit for bit, what is not guarded is not touched."""
 
+import bisect
 import struct
 
 import pytest
 
 from api.conf import ALLOWED, DOOR, PORT, Conf, Service
 from api.grpc import StaticServer, h2load
-from api.h2 import END_STREAM, DATA, ended, frame, message
-from api.packet import (difference, flags_seen, from_port, read_pcap, send_raw, streams, to_port)
+from api.h2 import DATA, END_STREAM, ended, frame, grpc_headers, message
+from api.packet import (SYN, difference, flags_seen, from_port, http2_frames, read_pcap, send_raw,
+                        stream, streams, to_port)
 from api.test import TestSuite, equal, func_test, log, verify
 from cloudcity import messages
 from framework.lab import CLIENT_TAP, FAMILIES, SERVER_TAP, Lab
@@ -39,6 +41,36 @@ def same_streams(lab: Lab) -> tuple[int, int]:
         verify(after[client][0] == sent, f"what {client} sent arrived changed")
         verify(after[client][1] == got, f"what {client} got was not what the server sent")
     return sum(bool(f.tcp.payload) for f in to_port(left, PORT)), len(before)
+
+
+def cut_anew(lab: Lab) -> int:
+    """How many frames with new data went in and did not come out as they were. What was said
+    before does not count: a copy of acknowledged bytes is answered, not passed on."""
+    left, right = (read_pcap(lab.folder / f"{tap}.pcap") for tap in (CLIENT_TAP, SERVER_TAP))
+    count = 0
+    for before, after in ((to_port(left, PORT), to_port(right, PORT)),
+                          (from_port(right, PORT), from_port(left, PORT))):
+        out, said = {f.data for f in after}, set()
+        for segment in before:
+            place = segment.tcp.seq, len(segment.tcp.payload)
+            if segment.tcp.payload and place not in said:
+                count += segment.data not in out
+            said.add(place)
+    return count
+
+
+def judged_across_segments(lab: Lab) -> int:
+    """How many pieces of the only client's stream that are judged whole (a frame header, a frame
+    that is not DATA) lie in more than one of its segments."""
+    frames = to_port(read_pcap(lab.folder / f"{CLIENT_TAP}.pcap"), PORT)
+    start = next(f.tcp.seq for f in frames if f.tcp.flags & SYN) + 1
+    cuts = sorted({(f.tcp.seq - start) % (1 << 32) for f in frames if f.tcp.payload})
+    at, across = 24, 0
+    for kind, _, _, payload in http2_frames(stream(frames), True):
+        end = at + 9 + (0 if kind == DATA else len(payload))
+        across += bisect.bisect_left(cuts, end) > bisect.bisect_right(cuts, at)
+        at += 9 + len(payload)
+    return across
 
 
 class TestTransparency(TestSuite):
@@ -123,6 +155,33 @@ class TestTransparency(TestSuite):
         log(f"{resegmented} of {packets} packets of the uploads cut anew")
         verify(resegmented < 0.02 * packets, f"{resegmented} of {packets} packets cut anew")
         equal(firewall.stats()["retrans_mismatch"], 0, "retransmissions that differ")
+
+    @func_test
+    @pytest.mark.parametrize("size", [1009, 5003, 16384])
+    def frame_headers_across_segments_are_cut_anew_and_counted(self, size: int) -> None:
+        """4 MiB in thousands of DATA frames: many headers fall across two segments.
+
+        Verify:
+            * Both byte streams are identical; the firewall counts exactly the packets that did
+              not come out as they were: the two that share such a header, and no others.
+        """
+        family, lab, firewall, doors = self.guarded(conf=ECHO)
+        client = self.h2(lab, family)
+        number = client.request(grpc_headers("/dts.Echo/Collect"), end=False)
+        body = b"".join(message(bytes([i]) * 65531) for i in range(64))
+        verify(client.upload(number, body, size=size), "the upload was cut off")
+        equal(client.wait(number).grpc_status, "0", "the upload")
+        equal(doors.record.runs()[0]["bytes"], 64 * 65531, "bytes at the server")
+        client.close()
+        self.quiet(firewall)
+        packets, _ = same_streams(lab)
+        resegmented = firewall.stats()["resegmented"]
+        across = judged_across_segments(lab)
+        log(f"{resegmented} of {packets} packets cut anew, {across} headers across segments")
+        equal(resegmented, cut_anew(lab), "packets cut anew")
+        verify(resegmented <= 2 * across, f"{resegmented} packets cut anew for {across} headers")
+        if size == 16384:  # what clients do
+            verify(resegmented < 0.02 * packets, f"{resegmented} of {packets} packets cut anew")
 
     @func_test
     def download_of_four_mebibytes_arrives_as_it_was(self) -> None:
@@ -291,3 +350,4 @@ def odd_frames(mark: bytes) -> list[bytes]:
         tagged((0x8100, 9), (0x8100, 10), (0x8100, 11), payload=ipv4(17, udp)),
         ethernet + ipv4(17, struct.pack("!HHHH", 7, 8, 1480, 0) + bytes(1472)),  # 1 514 bytes
     ]
+
