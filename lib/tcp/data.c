@@ -125,6 +125,9 @@ static void old_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 		wk_count(c->env->stats, WK_CNT_RETRANS_MISMATCH, 1);
 	else if (!c->cut && half_plain(half) && ack_as_is(c, dir, news) && in >= half->acked_in &&
 		 end <= half->e_in && end <= half->nxt_out) {
+		/* A FIN that waited for the window may go with this copy for the first time. */
+		if (is_fin(seg) && half->nxt_out == half->fin_out)
+			half->nxt_out++;
 		forward(c, dir, seg, 0, true);
 		return;
 	}
@@ -251,8 +254,11 @@ static bool drain(struct ctx *c, enum wk_dir dir)
 		wk_mem_free(c->env->mem, ooo);
 		ok = ok && !c->fatal;
 	}
-	if (ok)
+	if (ok && half->fin_in && !half->fin_out) {
 		consume_fin(c, dir);
+		if (!c->fatal && half->fin_out)
+			emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_FIN);
+	}
 	return ok && !c->fatal;
 }
 
