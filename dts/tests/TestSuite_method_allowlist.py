@@ -130,8 +130,8 @@ class TestMethodAllowlist(TestSuite):
         for method in ("GetName", "SetAccessCode", "GetLocation", "GetStatus"):
             body.write_bytes(message(messages.request(method, 1, "999")))
             done = lab.run(
-                ["nghttp", "-v", "--no-dep", "-d", str(body), "-H", "content-type: application/grpc", "-H",
-                 "te: trailers", f"http://{family.target(50051)}{DOOR}{method}"],
+                ["nghttp", "-v", "--no-dep", "-d", str(body), "-H",
+                 "content-type: application/grpc", "-H", "te: trailers", f"http://{family.target(50051)}{DOOR}{method}"],
                 lab.client_ns)
             status = "200" if method in ALLOWED else "403"
             verify(f":status: {status}" in done.stdout,

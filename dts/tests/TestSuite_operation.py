@@ -21,6 +21,7 @@ NOBODY = 64123  # a user id of nobody else
 NAME = DOOR + "GetName", messages.request("GetName")
 SET = DOOR + "SetAccessCode", messages.request("SetAccessCode", 1, "999")
 CAPABILITIES = "+net_admin,+net_raw,+ipc_lock"
+HUGEPAGES = 400
 CAPABILITY_BITS = 1 << 12 | 1 << 13 | 1 << 14
 
 BAD_FILES = (
@@ -248,14 +249,21 @@ class TestOperation(TestSuite):
 
     @func_test
     def runs_on_hugepages_where_there_are_some(self) -> None:
-        """The same with the memory of a real machine; hugepages are asked for and given back."""
-        knob = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+        """The same with the memory of a real machine; the pages are given back in the end."""
+        knob = Path("/proc/sys/vm/nr_hugepages")
         before = knob.read_text()
-        knob.write_text("512")
+        knob.write_text(str(int(before) + HUGEPAGES))
         try:
-            if int(knob.read_text()) < 512:
-                pytest.skip("this machine has no room for 512 hugepages")
-            family, lab, firewall, _ = self.guarded(conf=Conf(eal=()))
+            if int(knob.read_text()) < int(before) + HUGEPAGES:
+                pytest.skip(f"this machine has no room for {HUGEPAGES} hugepages")
+            family, lab = FAMILIES["ipv4"], self.lab()
+            mount = lab.folder / "huge"
+            mount.mkdir()
+            firewall = self.firewall(lab, Conf(eal=()), wrap=(
+                "unshare", "--mount", "sh", "-c",
+                f'mount -t hugetlbfs nodev {mount} && exec "$@"', "-"))
+            verify("without hugepages" not in firewall.log(), firewall.log()[:300])
+            self.doors(lab)
             channel = self.channel(lab, family)
             equal(channel.door("GetName").code, "OK", "GetName")
             equal(channel.door("SetAccessCode").code, "PERMISSION_DENIED", "SetAccessCode")

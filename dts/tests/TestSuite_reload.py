@@ -136,7 +136,7 @@ class TestReload(TestSuite):
         firewall.reload(Conf().with_service(name="elsewhere", addresses=(family.unguarded,)))
         for _ in range(3):
             equal(channel.door("GetName").code, "OK", "GetName on the edited connection")
-        equal(channel.door("SetAccessCode", 1, "777").code, "OK", "SetAccessCode, no longer guarded")
+        equal(channel.door("SetAccessCode", 1, "777").code, "OK", "SetAccessCode, unguarded")
         equal(doors.record.access_code(), 777, "the access code")
         fresh = channel.client.open("fresh", family.target(PORT))
         equal(fresh.door("SetAccessCode", 1, "778").code, "OK", "SetAccessCode on a new one")
