@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 enum wk_op_kind {
-	WK_OP_PASS = 0, /* goes out as it is; may differ in a retransmission (DATA payload) */
-	WK_OP_PIN = 1,	/* goes out as it is and must be the same in every retransmission */
-	WK_OP_DEL = 2,	/* taken out of the stream */
-	WK_OP_REPL = 3, /* replaced by out_bytes[out_len], of any other length */
+	WK_OP_PASS = 0,  /* goes out as it is; may differ in a retransmission (DATA payload) */
+	WK_OP_PIN = 1,   /* goes out as it is and must be the same in every retransmission */
+	WK_OP_DEL = 2,   /* taken out of the stream */
+	WK_OP_REPL = 3,  /* replaced by out_bytes[out_len], of any other length */
 	WK_OP_PATCH = 4, /* replaced by out_bytes[in_len], same length */
 };
 
@@ -27,7 +27,7 @@ struct wk_op {
 	 * inserted here. Only read for s2c. */
 	bool boundary;
 	uint32_t in_len_b;
-	uint32_t out_len_b;	  /* REPL and PATCH only */
+	uint32_t out_len_b;       /* REPL and PATCH only */
 	const uint8_t *out_bytes; /* REPL and PATCH only; owned by the judge, see above */
 };
 
@@ -66,8 +66,9 @@ static inline bool wk_op_push(struct wk_op_list *list, enum wk_op_kind kind, uin
 }
 
 /* Appends a REPL or PATCH. @return false when the list is full. */
-static inline bool wk_op_push_bytes(struct wk_op_list *list, enum wk_op_kind kind, uint32_t in_len_b,
-				    const uint8_t *out_bytes, uint32_t out_len_b, bool boundary)
+static inline bool wk_op_push_bytes(struct wk_op_list *list, enum wk_op_kind kind,
+				    uint32_t in_len_b, const uint8_t *out_bytes, uint32_t out_len_b,
+				    bool boundary)
 {
 	if (list->n == WK_OP_LIST_MAX)
 		return false;

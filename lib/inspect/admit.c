@@ -40,9 +40,9 @@ static bool source_may(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
 	return false;
 }
 
-/* Makes room in a full table by forgetting a handshake that has not finished: anybody can send SYNs.
- * The search goes round, so that each is left as much time as there is. Not where a stray packet
- * passes: to be forgotten would be of use there. */
+/* Makes room in a full table by forgetting a handshake that has not finished: anybody can send
+ * SYNs. The search goes round, so that each is left as much time as there is. Not where a stray
+ * packet passes: to be forgotten would be of use there. */
 static bool evict_handshake(struct wk_inspect *inspect)
 {
 	if (inspect->on.mid_stream == WK_ON_PASS)

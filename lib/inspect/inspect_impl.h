@@ -78,7 +78,7 @@ struct wk_inspect {
 	const struct wk_inspect_hooks *hooks;
 	void *user;
 	uint32_t mtu_b;
-	uint16_t ident; /* of IPv4 packets built here that may be fragmented */
+	uint16_t ident;     /* of IPv4 packets built here that may be fragmented */
 	uint32_t evict_pos; /* where the search for an unfinished handshake goes on */
 	uint16_t ref_tag;
 	uint32_t ref_count;

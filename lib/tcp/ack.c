@@ -122,8 +122,8 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	wnd = window_raw(c->flow, dir);
 	edge_refresh(c, rdir, half);
 	news->edge = window_raw(c->flow, dir) != wnd;
-	news->capped = half_plain(half) && (edge > half->edge_given ||
-					    (half->edited && edge < half->edge_given));
+	news->capped = half_plain(half) &&
+		       (edge > half->edge_given || (half->edited && edge < half->edge_given));
 	if (is_pure(seg) && !news->acked && !news->edge)
 		news->suppress = (news->old && seg->n_sack == 0) || advanced || hole_is_owned(half);
 	return !c->fatal;

@@ -70,7 +70,7 @@ struct wk_tcp_half {
 	bool at_boundary;  /* e_in is at a frame boundary */
 	bool was_boundary; /* and has been before: the first frame has passed */
 	bool cwr_owed;
-	bool edited;	   /* has ever been changed: its window edge may have moved by that */
+	bool edited; /* has ever been changed: its window edge may have moved by that */
 };
 
 struct wk_tcp_flow {

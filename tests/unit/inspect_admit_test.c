@@ -145,7 +145,8 @@ static void a_full_table_ends_a_syn_as_configured(void **state)
 		struct rig *rig;
 
 		conf.on.table_full = strays[i].on;
-		conf.on.mid_stream = WK_ON_PASS; /* else a new handshake takes an older one's room */
+		conf.on.mid_stream =
+			WK_ON_PASS; /* else a new handshake takes an older one's room */
 		conf.max_flows = 4;
 		rig = rig_new(&conf);
 		for (uint16_t n = 0; n < 4; n++) {
