@@ -466,6 +466,25 @@ static void bad_flags_and_acks_are_dropped_before_they_touch_anything(void **sta
 	close_world(&w);
 }
 
+static void an_ack_with_a_number_from_nowhere_releases_nothing(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "h123456789");
+	w.s_ack = w.c_seq;
+	assert_int_equal(give(&w, WK_S2C, w.s_seq + 5000000, WK_TCP_ACK, "")->reason,
+			 WK_DROP_WINDOW);
+	assert_int_equal(give(&w, WK_S2C, w.s_seq - 5000000, WK_TCP_ACK, "")->reason,
+			 WK_DROP_WINDOW);
+	give(&w, WK_C2S, seq, WK_TCP_ACK, "hEVILEVILE");
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "h123456789");
+	close_world(&w);
+}
+
 static void a_judge_that_ends_the_connection_resets_both_sides(void **state)
 {
 	struct world w;
@@ -599,6 +618,7 @@ int main(void)
 		cmocka_unit_test(growth_beyond_the_mss_is_split),
 		cmocka_unit_test(an_rst_counts_at_two_exact_numbers),
 		cmocka_unit_test(bad_flags_and_acks_are_dropped_before_they_touch_anything),
+		cmocka_unit_test(an_ack_with_a_number_from_nowhere_releases_nothing),
 		cmocka_unit_test(a_judge_that_ends_the_connection_resets_both_sides),
 		cmocka_unit_test(a_passive_flow_changes_nothing_and_can_be_enforced_later),
 		cmocka_unit_test(fins_close_a_connection_for_good),
