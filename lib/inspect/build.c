@@ -33,17 +33,30 @@ static bool is_v4(const struct wk_insp_tmpl *tmpl)
 	return tmpl->len_b - tmpl->l3_off == sizeof(struct rte_ipv4_hdr);
 }
 
+static uint8_t *ttl_of(struct wk_insp_tmpl *tmpl)
+{
+	uint8_t *l3 = tmpl->bytes + tmpl->l3_off;
+
+	return is_v4(tmpl) ? &((struct rte_ipv4_hdr *)l3)->time_to_live
+			   : &((struct rte_ipv6_hdr *)l3)->hop_limits;
+}
+
+/* The longest life seen stays: a sender whose packets die behind the box shall not make ours die.
+ */
 void wk_insp_tmpl_learn(struct wk_insp_tmpl *tmpl, const struct wk_pkt *pkt)
 {
 	uint32_t l3_b = pkt->ip_version == 4 ? sizeof(struct rte_ipv4_hdr)
 					     : sizeof(struct rte_ipv6_hdr);
 	uint32_t len_b = pkt->l3_off + l3_b;
+	uint8_t ttl = tmpl->len_b > 0 ? *ttl_of(tmpl) : 0;
 
 	if (len_b > WK_INSP_TMPL_MAX_B)
 		return;
 	tmpl->len_b = (uint8_t)len_b;
 	tmpl->l3_off = (uint8_t)pkt->l3_off;
 	memcpy(tmpl->bytes, pkt->frame, len_b);
+	if (*ttl_of(tmpl) < ttl)
+		*ttl_of(tmpl) = ttl;
 }
 
 static void swap(uint8_t *a, uint8_t *b, size_t len_b)

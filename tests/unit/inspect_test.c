@@ -330,6 +330,27 @@ static void what_is_not_http2_never_reaches_the_server(void **state)
 	}
 }
 
+/* A client that lets its packets die behind the box cannot make ours die with them (A08). */
+static void our_packets_live_as_long_as_the_longest_of_their_sender(void **state)
+{
+	struct rig *rig = rig_new(&rig_conf_default);
+	uint32_t resets = 0;
+
+	(void)state;
+	rig_connect(rig);
+	rig->pair.end[WK_C2S].ttl = 2;
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_ACK, "", 0), WK_INSPECT_FORWARD);
+	rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, "SSH-2.0-OpenSSH_9.2\r\n", 21);
+	for (uint32_t i = 0; i < rig->n_out; i++) {
+		if (rig->out[i].dir != WK_C2S || !rig->out[i].built)
+			continue;
+		assert_int_equal(rig->out[i].seg.ttl, 61);
+		resets++;
+	}
+	assert_int_equal(resets, 1);
+	rig_free(rig);
+}
+
 static void an_on_policy_may_drop_or_pass_what_is_not_http2(void **state)
 {
 	static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
@@ -479,6 +500,7 @@ int main(void)
 		cmocka_unit_test(the_grpc_reply_has_status_200),
 		cmocka_unit_test(the_reset_reply_ends_the_connection_on_both_sides),
 		cmocka_unit_test(what_is_not_http2_never_reaches_the_server),
+		cmocka_unit_test(our_packets_live_as_long_as_the_longest_of_their_sender),
 		cmocka_unit_test(an_on_policy_may_drop_or_pass_what_is_not_http2),
 		cmocka_unit_test(a_call_in_single_bytes_is_denied_all_the_same),
 		cmocka_unit_test(many_denied_and_allowed_calls_share_one_connection),
