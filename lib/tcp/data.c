@@ -305,7 +305,7 @@ static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	uint32_t emitted = c->emitted[dir];
 	bool whole;
 
-	c->cut = half->held_len_b > 0 || in != half->e_in || half->ooo != NULL ||
+	c->cut = half->held_len_b > 0 || in != half->e_in || half->ooo != NULL || half->cwr_owed ||
 		 (seg->n_sack > 0 && !ack_as_is(c, dir, news));
 	if (is_fin(seg))
 		half->fin_in = in + seg->data_len_b;

@@ -77,10 +77,6 @@ static void out_begin(struct ctx *c, enum wk_dir dir, struct wk_tcp_out *out, ui
 	out->wnd = window_raw(flow, dir);
 	out->n_iov = 0;
 	out->data_len_b = 0;
-	if (half->cwr_owed) {
-		out->flags |= WK_TCP_CWR;
-		half->cwr_owed = false;
-	}
 	if (flow->ts_on)
 		put_ts(out, half->tsval, acked->tsval);
 }
@@ -197,6 +193,10 @@ void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const stru
 		next = fill(c, &walk, from, end, src, n, &pkt);
 		if (next == from)
 			break;
+		/* Only on data is it heard (RFC 3168 6.1.2). */
+		if (half->cwr_owed)
+			pkt.flags |= WK_TCP_CWR;
+		half->cwr_owed = false;
 		if (next == to) {
 			pkt.flags |= flags & WK_TCP_PSH;
 			if (fin)

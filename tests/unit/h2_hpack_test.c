@@ -324,7 +324,7 @@ static const struct block_case {
 	BAD("size update above the limit", "\x3f\xe2\x1f" BASE),
 	BAD("size update after a field", "\x83\x20\x86" PATH),
 	BAD("three size updates", "\x20\x20\x20" BASE),
-	BAD("an integer with leading zeros", "\x83\x86\x0f\x80\x80\x80\0" "x"),
+	BAD("an integer with leading zeros", BASE "\x0f\x80\0\x01" "x"),
 	BAD("an integer of 2^31", "\x83\x86\x0f\x80\x80\x80\x80\x08" "x"),
 	BAD("an integer without an end", "\x83\x86\x0f\xff"),
 	BAD("a string beyond the block", "\x83\x86\x04\x15/attack.Allowed/Ping"),

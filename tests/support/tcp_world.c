@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tcp_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len,
+		 struct wk_op_list *ops)
+{
+	struct world *w = user;
+	uint32_t i = 0;
+
+	if (w->fail)
+		return -1;
+	while (i < len) {
+		if (dir == WK_S2C) {
+			uint32_t left_b = w->left_b > 0 ? w->left_b : data[i] == 'f' ? FRAME : 1;
+
+			if (!wk_op_push(ops, WK_OP_PASS, 1, left_b == 1))
+				break;
+			w->left_b = left_b - 1;
+			i++;
+			continue;
+		}
+		if (!strchr("drh", data[i])) {
+			if (!wk_op_push(ops, WK_OP_PASS, 1, false))
+				break;
+			i++;
+			continue;
+		}
+		if (data[i] == 'd') {
+			if (len - i < FRAME)
+				break;
+			w->replies++;
+			wk_op_push(ops, WK_OP_DEL, FRAME, true);
+		} else if (len - i < FRAME) {
+			break;
+		} else if (data[i] == 'r') {
+			wk_op_push_bytes(ops, WK_OP_REPL, FRAME, (const uint8_t *)REPL,
+					 sizeof(REPL) - 1, true);
+		} else {
+			wk_op_push(ops, WK_OP_PIN, FRAME, true);
+		}
+		i += FRAME;
+	}
+	ops->to_boundary_b = dir == WK_S2C ? w->left_b : 0;
+	return 0;
+}
+
+static void finished(void *user, enum wk_dir dir)
+{
+	(void)user;
+	(void)dir;
+}
+
+static uint32_t pending(void *user)
+{
+	struct world *w = user;
+
+	return w->replies ? sizeof(REPLY) - 1 : 0;
+}
+
+static uint32_t pull(void *user, uint8_t *buf, uint32_t room)
+{
+	struct world *w = user;
+
+	assert_true(room >= sizeof(REPLY) - 1);
+	memcpy(buf, REPLY, sizeof(REPLY) - 1);
+	w->replies--;
+	return sizeof(REPLY) - 1;
+}
+
+static void tx(void *user, const struct wk_tcp_out *out)
+{
+	struct world *w = user;
+	uint32_t at = 0;
+
+	assert_true(w->n_sent < 64);
+	w->sent[w->n_sent].out = *out;
+	for (uint32_t i = 0; i < out->n_iov; i++) {
+		memcpy(w->sent[w->n_sent].data + at, out->iov[i].data, out->iov[i].len_b);
+		at += out->iov[i].len_b;
+	}
+	assert_int_equal(at, out->data_len_b);
+	w->n_sent++;
+}
+
+static const struct wk_tcp_hooks hooks = {
+	.judge = judge,
+	.finished = finished,
+	.pending = pending,
+	.pull = pull,
+	.tx = tx,
+};
+
+const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
+				 const char *data)
+{
+	struct wk_tcp_seg seg = {
+		.seq = seq,
+		.ack = dir == WK_C2S ? w->c_ack : w->s_ack,
+		.wnd = w->wnd[dir],
+		.flags = flags,
+		.data = (const uint8_t *)data,
+		.data_len_b = (uint32_t)strlen(data),
+		.has_mss = true,
+		.mss = 100,
+	};
+
+	w->n_sent = 0;
+	if (!(flags & WK_TCP_ACK))
+		seg.ack = 0;
+	if (!w->flow.last_ns)
+		wk_tcp_init(&w->flow, &seg, w->flow.passive, &w->env);
+	wk_tcp_input(&w->flow, dir, &seg, &w->env, &w->result);
+	return &w->result;
+}
+
+const struct wk_tcp_result *from_client(struct world *w, const char *data)
+{
+	uint32_t seq = w->c_seq;
+
+	w->c_seq += (uint32_t)strlen(data);
+	return give(w, WK_C2S, seq, WK_TCP_ACK | WK_TCP_PSH, data);
+}
+
+const struct wk_tcp_result *from_server(struct world *w, const char *data)
+{
+	uint32_t seq = w->s_seq;
+
+	w->s_seq += (uint32_t)strlen(data);
+	return give(w, WK_S2C, seq, WK_TCP_ACK | WK_TCP_PSH, data);
+}
+
+void open_world_of(struct world *w, bool passive, uint16_t client_wnd)
+{
+	size_t size = wk_mem_footprint(1 << 20);
+
+	memset(w, 0, sizeof(*w));
+	assert_int_equal(posix_memalign(&w->arena, 64, size), 0);
+	w->limits = wk_tcp_limits_default;
+	w->env = (struct wk_tcp_env){
+		.now_ns = 1000 * MS,
+		.mem = wk_mem_create(w->arena, size),
+		.stats = &w->stats,
+		.limits = &w->limits,
+		.hooks = &hooks,
+		.user = w,
+	};
+	w->flow.passive = passive;
+	w->wnd[WK_C2S] = client_wnd;
+	w->wnd[WK_S2C] = 60000;
+	w->c_seq = ISN_C;
+	w->s_seq = ISN_S;
+	give(w, WK_C2S, w->c_seq++, WK_TCP_SYN, "");
+	w->s_ack = w->c_seq;
+	give(w, WK_S2C, w->s_seq++, WK_TCP_SYN | WK_TCP_ACK, "");
+	w->c_ack = w->s_seq;
+	assert_int_equal(from_client(w, "")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(wk_tcp_state(&w->flow), WK_TCP_ST_ESTABLISHED);
+}
+
+void open_world(struct world *w, bool passive)
+{
+	open_world_of(w, passive, 60000);
+}
+
+void close_world(struct world *w)
+{
+	struct wk_mem_usage usage;
+
+	wk_tcp_fini(&w->flow, &w->env);
+	wk_mem_usage(w->env.mem, &usage);
+	assert_int_equal(usage.used_b, 0);
+	assert_int_equal(w->stats.counter[WK_CNT_INVARIANT], 0);
+	free(w->arena);
+}
+
+void assert_sent(const struct world *w, unsigned int i, enum wk_dir dir, uint32_t seq, uint32_t ack,
+		 const char *data)
+{
+	assert_true(i < w->n_sent);
+	assert_int_equal(w->sent[i].out.dir, dir);
+	assert_int_equal(w->sent[i].out.seq, seq);
+	assert_int_equal(w->sent[i].out.ack, ack);
+	assert_int_equal(w->sent[i].out.data_len_b, strlen(data));
+	assert_memory_equal(w->sent[i].data, data, strlen(data));
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_world.h - one flow of lib/tcp between two peers that say what the test wants.
+ *
+ * The judge is a toy. From the client, a byte 'd' begins a frame of ten bytes that is deleted and
+ * replied to, 'r' one of ten that is replaced by REPL, 'h' one of ten that is held until whole and
+ * pinned; any other byte passes. From the server every byte is a frame, but 'f' begins one of ten
+ * that passes as it comes. */
+#pragma once
+
+#include "wk_seq.h"
+#include "wk_tcp.h"
+
+#define FRAME 10u
+#define REPL  "a longer replacement"
+#define REPLY "<403>"
+#define ISN_C 0xfffffff0u /* wraps early */
+#define ISN_S 7000u
+#define MS    1000000ull
+
+struct world {
+	struct wk_tcp_flow flow;
+	struct wk_tcp_env env;
+	struct wk_stats stats;
+	struct wk_tcp_limits limits;
+	void *arena;
+	struct wk_tcp_result result;
+	unsigned int replies; /* waiting */
+	uint32_t left_b;      /* of the server's frame at hand */
+	bool fail;            /* the judge ends the connection at the next byte */
+	struct {
+		struct wk_tcp_out out;
+		uint8_t data[4096];
+	} sent[64];
+	unsigned int n_sent;
+	uint32_t c_seq, s_seq; /* next numbers of the peers */
+	uint32_t c_ack, s_ack; /* what they acknowledge */
+	uint16_t wnd[WK_DIRS]; /* what they announce, of their packets */
+};
+
+/* After the handshake. */
+void open_world(struct world *w, bool passive);
+/* The same with another window in the client's packets. */
+void open_world_of(struct world *w, bool passive, uint16_t client_wnd);
+/* Fails when memory is not given back. */
+void close_world(struct world *w);
+
+/* One packet; w->sent begins anew. */
+const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
+				 const char *data);
+/* The peer's next bytes, with PSH. */
+const struct wk_tcp_result *from_client(struct world *w, const char *data);
+const struct wk_tcp_result *from_server(struct world *w, const char *data);
+
+/* The packet that was built as number i. */
+void assert_sent(const struct world *w, unsigned int i, enum wk_dir dir, uint32_t seq, uint32_t ack,
+		 const char *data);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The editable stream at its edges: bounds, windows, old acknowledgements, marks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tcp_world.h"
+
+static void what_waits_behind_a_hole_is_bounded(void **state)
+{
+	struct world w;
+	uint32_t kept = 0;
+
+	(void)state;
+	open_world(&w, false);
+	w.limits.ooo_b = 1000;
+	for (uint32_t i = 0; i < 100; i++) {
+		give(&w, WK_C2S, w.c_seq + 1 + 10 * i, WK_TCP_ACK, "ABCDEFGHIJ");
+		kept += w.result.reason == WK_ABSORB_OOO;
+		if (w.result.reason != WK_ABSORB_OOO)
+			assert_int_equal(w.result.reason, WK_DROP_OOO_CAP);
+	}
+	assert_in_range(kept, 10, 100 - 10);
+	/* What was kept is used when the hole closes. */
+	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "x");
+	assert_int_equal(w.sent[w.n_sent - 1].out.seq + 10, w.c_seq + 1 + 10 * kept);
+	close_world(&w);
+}
+
+static void a_full_ledger_takes_no_more_until_the_server_acknowledges(void **state)
+{
+	struct world w;
+	uint32_t taken = 0;
+
+	(void)state;
+	open_world(&w, false);
+	w.limits.ledger_b = 100;
+	while (from_client(&w, "h123456789")->verdict == WK_TCP_FORWARD)
+		assert_true(++taken < 50);
+	assert_int_equal(w.result.reason, WK_DROP_LEDGER_CAP);
+	assert_in_range(taken, 10, 12);
+	w.c_seq -= FRAME;
+	w.s_ack = w.c_seq;
+	from_server(&w, "");
+	assert_int_equal(from_client(&w, "h123456789")->verdict, WK_TCP_FORWARD);
+	close_world(&w);
+}
+
+/* I3: an acknowledgement that has been overtaken is not passed on with the data it comes with. */
+static void an_old_acknowledgement_is_brought_up_to_date(void **state)
+{
+	struct world w;
+	uint32_t old;
+
+	(void)state;
+	for (int edited = 0; edited < 2; edited++) {
+		open_world(&w, false);
+		old = w.s_ack;
+		from_client(&w, edited ? "d123456789" : "");
+		from_client(&w, "ABCDE");
+		w.s_ack = old + 5;
+		from_server(&w, "");
+		w.s_ack = old + 2;
+		from_server(&w, "data");
+		assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
+		assert_int_equal(w.result.edits, WK_TCP_EDIT_NUMBERS);
+		assert_int_equal(w.result.ack, w.c_seq);
+		close_world(&w);
+	}
+}
+
+/* The reply finds no room behind the frame at hand: the server may send to its end, no further. */
+static void a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world_of(&w, false, 8);
+	from_server(&w, "f123");
+	w.c_ack += 4;
+	w.wnd[WK_C2S] = 3;
+	from_client(&w, "d123456789");
+	assert_int_equal(w.replies, 1);
+	w.wnd[WK_C2S] = 8;
+	from_client(&w, "");
+	assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.wnd, 6);
+	from_server(&w, "456789");
+	assert_int_equal(w.replies, 1);
+	w.c_ack += 6;
+	from_client(&w, "");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq, REPLY);
+	close_world(&w);
+}
+
+/* Without it the server would go on asking for it. */
+static void a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK | WK_TCP_CWR, "d123456789");
+	w.c_seq += FRAME;
+	w.c_ack += sizeof(REPLY) - 1;
+	from_client(&w, "");
+	from_client(&w, "ABC");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, ISN_C + 1, ISN_S + 1, "ABC");
+	assert_true(w.sent[0].out.flags & WK_TCP_CWR);
+	assert_int_equal(from_client(&w, "DEF")->verdict, WK_TCP_FORWARD);
+	close_world(&w);
+}
+
+static void a_third_ack_with_another_number_opens_nothing(void **state)
+{
+	static const int32_t off[] = { -1, 1, 1000, 1 << 30 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
+		struct world w;
+
+		open_world(&w, false);
+		wk_tcp_fini(&w.flow, &w.env);
+		w.flow = (struct wk_tcp_flow){ 0 };
+		give(&w, WK_C2S, ISN_C, WK_TCP_SYN, "");
+		give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
+		w.c_ack += (uint32_t)off[i];
+		assert_int_equal(from_client(&w, "ABC")->reason, WK_DROP_HS);
+		assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_SYN_ACK);
+		close_world(&w);
+	}
+}
+
+/* A client's SYN inside a connection asks the server; only its answer to that SYN ends the old
+ * connection. */
+static void a_syn_inside_a_connection_is_the_servers_to_answer(void **state)
+{
+	const uint32_t isn = 0x33333333u;
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	assert_int_equal(give(&w, WK_S2C, ISN_S, WK_TCP_SYN, "")->reason, WK_DROP_SRV_SYN);
+	for (int asked = 0; asked < 2; asked++) {
+		give(&w, WK_S2C, 99, WK_TCP_SYN | WK_TCP_ACK, "");
+		assert_int_equal(w.result.reason, WK_DROP_SYN_IN_EST);
+		assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_ESTABLISHED);
+		assert_int_equal(give(&w, WK_C2S, isn, WK_TCP_SYN, "")->verdict, WK_TCP_FORWARD);
+		assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_ESTABLISHED);
+	}
+	w.s_ack = isn + 1;
+	give(&w, WK_S2C, 99, WK_TCP_SYN | WK_TCP_ACK, "");
+	assert_int_equal(w.result.reason, WK_DROP_SYN_IN_EST);
+	assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_CLOSED);
+	close_world(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_waits_behind_a_hole_is_bounded),
+		cmocka_unit_test(a_full_ledger_takes_no_more_until_the_server_acknowledges),
+		cmocka_unit_test(an_old_acknowledgement_is_brought_up_to_date),
+		cmocka_unit_test(
+			a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary),
+		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
+		cmocka_unit_test(a_third_ack_with_another_number_opens_nothing),
+		cmocka_unit_test(a_syn_inside_a_connection_is_the_servers_to_answer),
+	};
+
+	return cmocka_run_group_tests_name("tcp_edge", tests, NULL, NULL);
+}
