@@ -348,6 +348,33 @@ static void stopping_resets_edited_connections_only(void **state)
 	}
 }
 
+/* on.protocol_error = "pass" is for connections that both sides see alike. After a denial they do
+ * not: a client cannot break the rules to be let through. */
+static void what_breaks_the_rules_after_a_denial_is_reset_whatever_on_says(void **state)
+{
+	(void)state;
+	for (int edited = 0; edited < 2; edited++) {
+		struct rig_conf conf = rig_conf_default;
+		struct rig *rig;
+		uint8_t bytes[32];
+		uint32_t n;
+
+		conf.on.protocol_error = WK_ON_PASS;
+		rig = rig_new(&conf);
+		rig_connect(rig);
+		rig_greet(rig);
+		if (edited) {
+			rig_call(rig, 1, RIG_PATH_SECRET);
+			expect_denied(rig, 1);
+		}
+		n = h2w_frame(bytes, H2W_WINDOW_UPDATE, 0, 0, "\0\0\0\0", 4);
+		rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, bytes, n);
+		assert_int_equal(rig->pair.end[WK_C2S].reset, edited);
+		assert_int_equal(rig->pair.end[WK_S2C].reset, edited);
+		rig_free(rig);
+	}
+}
+
 static void a_source_that_a_reload_unlists_gets_replies(void **state)
 {
 	struct rig_conf conf = rig_conf_default;
@@ -381,6 +408,7 @@ int main(void)
 		cmocka_unit_test(an_allowed_call_that_straddles_the_change_goes_on),
 		cmocka_unit_test(strays_and_foreign_packets_pass_where_nothing_is_enforced),
 		cmocka_unit_test(stopping_resets_edited_connections_only),
+		cmocka_unit_test(what_breaks_the_rules_after_a_denial_is_reset_whatever_on_says),
 		cmocka_unit_test(a_source_that_a_reload_unlists_gets_replies),
 	};
 
