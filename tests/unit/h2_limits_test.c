@@ -107,6 +107,32 @@ static void an_hpack_bomb_is_refused(void **state)
 	h2_case_run(run_bomb, NULL);
 }
 
+/* RFC 9113 6.5.2: each field counts 32 bytes more than its name and value. */
+static void run_list_size(struct h2_kit *kit, const void *arg)
+{
+	const uint32_t *fields = arg;
+	struct h2_bytes block = { 0 };
+
+	kit->limits.header_list_b = 203 + 5 * 33;
+	h2_kit_restart(kit);
+	h2_kit_start(kit);
+	h2_bytes_add(&block, ALLOWED, sizeof(ALLOWED) - 1);
+	for (uint32_t i = 0; i < *fields; i++)
+		h2_bytes_add(&block, "\x00\x01x\x00", 4);
+	h2_kit_frame(kit, WK_C2S, 1, EH | ES, 1, block.p, block.n);
+	h2_bytes_free(&block);
+	assert_int_equal(kit->n_refused, *fields > 5);
+}
+
+static void a_header_list_is_measured_as_the_rfc_says(void **state)
+{
+	static const uint32_t fits = 5, over = 6;
+
+	(void)state;
+	h2_case_run(run_list_size, &fits);
+	h2_case_run(run_list_size, &over);
+}
+
 static void run_fields(struct h2_kit *kit, const void *arg)
 {
 	struct h2_bytes block = { 0 };
@@ -449,6 +475,7 @@ int main(void)
 		cmocka_unit_test(a_flood_of_continuations_ends_the_connection),
 		cmocka_unit_test(a_block_above_its_limit_ends_the_connection),
 		cmocka_unit_test(an_hpack_bomb_is_refused),
+		cmocka_unit_test(a_header_list_is_measured_as_the_rfc_says),
 		cmocka_unit_test(too_many_fields_are_refused),
 		cmocka_unit_test(control_frames_are_limited_by_rate),
 		cmocka_unit_test(settings_that_nobody_acknowledges_are_limited),
