@@ -15,6 +15,7 @@ from framework.lab import remove_stale
 from framework.settings import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+FIGURES: list[str] = []  # what the cases have measured
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,12 +28,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="a file as configurations/virtual.example.yaml")
     group.addoption("--keep-files", action="store_true",
                     help="keep the files of cases that passed, too")
+    group.addoption("--long", action="store_true",
+                    help="every combination where a suite has chosen some")
+    group.addoption("--seed", type=int, default=0,
+                    help="of what a suite leaves to chance, as a failure has shown it")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "deadline(seconds): how long a case may take")
     if config.option.configuration:
         settings.load(config.option.configuration)
+    settings.long = settings.long or config.option.long
+    settings.seed = config.option.seed or settings.seed
     if os.geteuid() != 0:
         raise pytest.UsageError("dts makes network namespaces and taps: run it as root")
     if not Path("/dev/net/tun").exists():
@@ -61,6 +68,13 @@ def pytest_runtest_makereport(item, call):
     setattr(item, f"report_{report.when}", report)
     if report.when == "call" and report.failed and "TestSuite_smoke" in str(item.path):
         item.session.shouldstop = "smoke failed"
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    if FIGURES:
+        terminalreporter.section("figures")
+        for line in FIGURES:
+            terminalreporter.line(line)
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +108,7 @@ def dts_case(request: pytest.FixtureRequest):
         good = finished
     finally:
         signal.alarm(0)
+        FIGURES.extend(suite.figures)
         for lab in suite.labs:
             lab.close()
         _file_results(request, folder, build, good)

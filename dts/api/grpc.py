@@ -43,6 +43,9 @@ class Pending:
     def __init__(self, client: "Client", number: int, what: str) -> None:
         self._client, self._number, self._what = client, number, what
 
+    def done(self) -> bool:
+        return self._client.has_answer(self._number)
+
     def wait(self, seconds: float = 120.0) -> dict:
         answer = self._client.answer(self._number, self._what, seconds)
         if "error" in answer:
@@ -84,6 +87,9 @@ class Client:
             raise Failed(f"no answer to {what} within {seconds:g} s") from None
         finally:
             del self._answers[number]
+
+    def has_answer(self, number: int) -> bool:
+        return not self._answers[number].empty()
 
     def submit(self, op: str, **arguments) -> Pending:
         number = next(self._numbers)

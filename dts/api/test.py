@@ -56,6 +56,7 @@ class TestSuite:
         self.labs: list[Lab] = []
         self.boxes: list = []
         self.closers: list = []
+        self.figures: list[str] = []  # shown at the end of the run, whatever they are
 
     def tear_down_case(self, failed: bool) -> None:
         """Verifies every box, then takes everything away, whatever went wrong."""

@@ -9,7 +9,9 @@ The record is a file of JSON lines, for tests and the demo to read beside the wi
 """
 
 import argparse
+import hashlib
 import json
+import random
 import signal
 import threading
 import zlib
@@ -85,18 +87,27 @@ def _unary(request: bytes, _context):
 
 
 def _collect(requests, _context):
-    """Client streaming: how many messages, how many bytes and their CRC."""
+    """Client streaming: how many messages, how many bytes, their CRC and hash."""
     count = total = crc = 0
+    digest = hashlib.sha256()
     for message in requests:
         count += 1
         total += len(message)
         crc = zlib.crc32(message, crc)
-    return json.dumps({"messages": count, "bytes": total, "crc": crc}).encode()
+        digest.update(message)
+    return json.dumps({"messages": count, "bytes": total, "crc": crc,
+                       "sha256": digest.hexdigest()}).encode()
 
 
 def _repeat(request: bytes, _context):
-    """Server streaming: {"count", "size"} messages, each begins with its number."""
+    """Server streaming: {"count", "size"} messages, each begins with its number; with a "seed" they
+    are that generator's bytes."""
     wanted = json.loads(request)
+    if "seed" in wanted:
+        noise = random.Random(wanted["seed"])
+        for _ in range(wanted["count"]):
+            yield noise.randbytes(wanted["size"])
+        return
     for number in range(wanted["count"]):
         yield number.to_bytes(4, "big") + bytes(wanted["size"] - 4)
 

@@ -8,7 +8,9 @@ Channels are named; each has a connection of its own.
 
 import base64
 import collections
+import hashlib
 import json
+import random
 import sys
 import threading
 import time
@@ -131,6 +133,41 @@ def op_repeat(name, method, count, size, timeout=60.0) -> dict:
     except grpc.RpcError:
         pass
     return {**finished(call, started), "good": good}
+
+
+def op_upload(name, method, count, size, seed, timeout=60.0) -> dict:
+    """As collect, with bytes that do not repeat. `same`: the server has the same hash of them."""
+    noise, digest = random.Random(seed), hashlib.sha256()
+
+    def messages():
+        for _ in range(count):
+            body = noise.randbytes(size)
+            digest.update(body)
+            yield body
+
+    started = time.monotonic()
+    try:
+        reply, call = CHANNELS[name].stream_unary(method).with_call(messages(), timeout=timeout)
+    except grpc.RpcError as error:
+        return finished(error, started)
+    return {**finished(call, started), "same": json.loads(reply)["sha256"] == digest.hexdigest()}
+
+
+def op_download(name, method, count, size, seed, timeout=60.0) -> dict:
+    """As repeat, with bytes that do not repeat. `same`: the hash of all is the expected one."""
+    noise, expected, got = random.Random(seed), hashlib.sha256(), hashlib.sha256()
+    request = json.dumps({"count": count, "size": size, "seed": seed}).encode()
+    started = time.monotonic()
+    call = CHANNELS[name].unary_stream(method)(request, timeout=timeout)
+    try:
+        for message in call:
+            got.update(message)
+    except grpc.RpcError:
+        pass
+    answer = finished(call, started)
+    for _ in range(count):
+        expected.update(noise.randbytes(size))
+    return {**answer, "same": got.digest() == expected.digest()}
 
 
 def op_chat(name, method, count, size=64, pause_ms=0.0, timeout=60.0) -> dict:

@@ -5,6 +5,9 @@
     <run>-w  where the box starts; it makes the taps there, and they are moved out
     <run>-s  the server's side, the tap `wks`
 
+With a bad wire (impair.py) on a side, the box's tap stays in <run>-w, and the side has the relay's
+tap `wkci` or `wksi` instead.
+
 Nothing outside of these namespaces is touched. Everything is found again by name and by pid.
 """
 
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
+from framework.impair import Impairment, Relay, command
 from framework.process import Failed, Process, wait_for
 
 CLIENT_TAP, SERVER_TAP = "wkc", "wks"
@@ -108,6 +112,9 @@ class Lab:
         self.processes: list[Process] = []
         self._counts: dict[str, int] = {}
         self._captures: dict[str, Process] = {}
+        self._impaired: dict[str, list[str]] = {}
+        self.relays: dict[str, Relay] = {}
+        self.congestion = ""  # the peers' congestion control, if not the host's; before the box
         folder.mkdir(parents=True, exist_ok=True)
 
     # Namespaces and interfaces
@@ -142,6 +149,9 @@ class Lab:
     def attach(self, capture: bool = True) -> None:
         """Moves the two taps of a started box to their sides and gives them addresses."""
         for tap, netns in ((CLIENT_TAP, self.client_ns), (SERVER_TAP, self.server_ns)):
+            if tap in self._impaired:
+                self._start_relay(tap, netns, capture)
+                continue
             ip("-n", self.box_ns, "link", "set", tap, "netns", netns)
             if self.tags:
                 # Room for the tags below a full-sized packet of the tagged interface.
@@ -156,11 +166,42 @@ class Lab:
 
     @property
     def client_interface(self) -> str:
-        return CLIENT_TAP + (".q" if self.tags else "")
+        return self._interface(CLIENT_TAP)
 
     @property
     def server_interface(self) -> str:
-        return SERVER_TAP + (".q" if self.tags else "")
+        return self._interface(SERVER_TAP)
+
+    def _interface(self, tap: str) -> str:
+        return tap + (".q" if self.tags else "i" if tap in self._impaired else "")
+
+    # Bad wires
+
+    def impair(self, tap: str, impairment: Impairment, build: Path, seed: int) -> None:
+        """Before the box is started: its tap is to be joined to its side by a bad wire."""
+        if self.tags:
+            raise Failed("the relay knows no tags")
+        self.quiet_ipv6(self.box_ns)
+        self._impaired[tap] = command(build, tap, f"{tap}i", impairment, seed)
+
+    def quiet_ipv6(self, netns: str) -> None:
+        """Interfaces to come have no addresses there and say nothing."""
+        self.sysctl(netns, "ipv6/conf/default/disable_ipv6", "1")
+
+    def sysctl(self, netns: str, key: str, value: str) -> None:
+        """Sets net/<key> of a namespace."""
+        with self.inside(netns):
+            (Path("/proc/sys/net") / key).write_text(value)
+
+    def _start_relay(self, tap: str, netns: str, capture: bool) -> None:
+        inner = f"{tap}i"
+        ip("-n", self.box_ns, "link", "set", tap, "up")
+        if capture:
+            self.capture(tap, self.box_ns)
+        process = self.start(f"relay-{tap}", self._impaired[tap], self.box_ns)
+        self.relays[tap] = Relay(process, inner)
+        ip("-n", self.box_ns, "link", "set", inner, "netns", netns)
+        ip("-n", netns, "link", "set", inner, "up")
 
     def _start_tagger(self, tap: str, netns: str) -> None:
         tagger = self.start(
@@ -177,7 +218,7 @@ class Lab:
                    interface, *extra)
         # The first address is the one that connections come from, the others must be asked for.
         for family in self.families:
-            if family.ipv6:
+            if family.ipv6 or self.congestion:
                 self.source(family, family.host(hosts[0]), netns, interface)
 
     def source(self, family: Family, address: str, netns: str | None = None,
@@ -185,6 +226,9 @@ class Lab:
         """Makes `address` the one that new connections of the (client's) side come from."""
         where = ["-n", netns or self.client_ns]
         way = ["dev", interface or self.client_interface, "src", address]
+        if self.congestion:
+            # The sysctl takes only what the host allows to all; a route takes any.
+            way += ["congctl", self.congestion]
         if family.ipv6:
             # The kernel's own route has metric 256 and would win otherwise.
             ip(*where, "-6", "route", "replace", f"{family.net}/64", *way, "metric", "1")
