@@ -111,10 +111,33 @@ static int worker_inspect(struct wk_app *app, struct wk_worker *worker, const st
 	return wk_inspect_create(&in, &worker->inspect);
 }
 
+static int worker_frag(struct wk_app *app, struct wk_worker *worker, const struct wk_conf *conf)
+{
+	const struct wk_port *first = &app->ports.v[conf->wires[worker->index].client];
+	char name[16];
+	struct wk_frag_conf in = {
+		.name = name,
+		.max_datagrams = conf->limits.fragments,
+		.max_mbufs = conf->limits.held_mbufs / app->n_workers,
+		.timeout_ns = conf->limits.fragment_ms * WK_NS_PER_MS,
+		.socket_id = first->socket_id,
+		.pool = first->pool,
+		.stats = &worker->stats,
+		.hooks = &wk_worker_frag_hooks,
+		.user = worker,
+	};
+
+	snprintf(name, sizeof(name), "wk_f%u", worker->index);
+	if (getrandom(&in.secret, sizeof(in.secret), 0) != sizeof(in.secret))
+		return -EIO;
+	return wk_frag_create(&in, &worker->frag);
+}
+
 static int worker_make(struct wk_app *app, uint32_t index)
 {
 	const struct wk_conf *conf = app->conf;
 	struct wk_worker *worker = rte_zmalloc("wk_worker", sizeof(*worker), RTE_CACHE_LINE_SIZE);
+	int rc;
 
 	if (!worker)
 		return -ENOMEM;
@@ -126,7 +149,10 @@ static int worker_make(struct wk_app *app, uint32_t index)
 	worker->rcu = app->rcu;
 	worker_ports(app, worker, conf);
 	worker->events = wk_event_ring_create(index, SOCKET_ID_ANY);
-	return worker->events ? worker_inspect(app, worker, conf) : -ENOMEM;
+	if (!worker->events)
+		return -ENOMEM;
+	rc = worker_inspect(app, worker, conf);
+	return rc == 0 ? worker_frag(app, worker, conf) : rc;
 }
 
 static int rcu_make(struct wk_app *app)

@@ -11,6 +11,7 @@
 
 #include "eal.h"
 #include "event_ring.h"
+#include "wk_frag.h"
 #include "wk_inspect.h"
 
 #define MIB (1024ull * 1024ull)
@@ -65,7 +66,7 @@ uint32_t wk_eal_mbuf_room_b(const struct wk_conf *conf)
 uint32_t wk_eal_memory_mib(const struct wk_conf *conf)
 {
 	uint64_t worker_b = conf->limits.held_kib * 1024ull + conf->limits.flows * FLOW_B +
-			    wk_event_ring_footprint();
+			    wk_event_ring_footprint() + wk_frag_footprint(conf->limits.fragments);
 	uint64_t sum_b = BASE_B + ACL_B + conf->n_acl * ACL_RULE_B +
 			 wk_eal_workers(conf) * worker_b +
 			 wk_eal_mbufs(conf) * (MBUF_B + wk_eal_mbuf_room_b(conf));

@@ -263,6 +263,8 @@ static int create_acl(struct wk_snapshot *snapshot, struct wk_conf_error *err)
 			.addresses = snapshot->services[i].addresses,
 			.n_addresses = snapshot->services[i].n_addresses,
 			.port = snapshot->services[i].port,
+			.enforced = i < conf->n_services &&
+				    conf->services[i].mode == WK_CONF_ENFORCE,
 		};
 	if (rc == 0)
 		rc = wk_acl_create(&in, &snapshot->acl);
@@ -315,6 +317,7 @@ static void fill_on(struct wk_snapshot *snapshot)
 		.tls = on_of(conf->on.tls),
 		.http1 = on_of(conf->on.http1),
 	};
+	snapshot->reassemble = conf->on.fragment == WK_CONF_ON_REASSEMBLE;
 	snapshot->on_fragment = on_of(conf->on.fragment);
 	snapshot->on_tunnel = on_of(conf->on.tunnel);
 }

@@ -33,6 +33,7 @@ struct wk_snapshot {
 	struct wk_acl *acl;
 	struct wk_policy *policy;
 	struct wk_inspect_on on; /* for wk_inspect_policy */
+	bool reassemble;         /* fragments are put together; on_fragment if not */
 	enum wk_on on_fragment;  /* what a WK_ACL_FRAG or WK_ACL_TUNNEL verdict leads to; */
 	enum wk_on on_tunnel;    /* there is no flow to reset: WK_ON_RESET acts as drop */
 	struct wk_snapshot_service *services; /* index = service number */

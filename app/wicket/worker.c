@@ -13,8 +13,6 @@
 
 #define L2_MAX_B (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
-enum way { WAY_FORWARD, WAY_FREE };
-
 static void send_all(struct wk_worker *worker, struct wk_worker_port *port)
 {
 	uint16_t sent = 0;
@@ -53,11 +51,8 @@ static void send_one(struct wk_worker *worker, struct wk_worker_port *port, stru
 	port->tx[port->n_tx++] = m;
 }
 
-/* What wk_inspect builds leaves by the side that dir's receiver is on. */
-static void hook_tx(void *user, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m)
+void wk_worker_send(struct wk_worker *worker, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m)
 {
-	struct wk_worker *worker = user;
-
 	for (uint32_t i = 0; i < worker->n_ports; i++) {
 		struct wk_worker_port *port = &worker->ports[i];
 
@@ -70,6 +65,11 @@ static void hook_tx(void *user, uint16_t wire, enum wk_dir dir, struct rte_mbuf 
 	rte_pktmbuf_free(m);
 }
 
+static void hook_tx(void *user, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m)
+{
+	wk_worker_send(user, wire, dir, m);
+}
+
 static bool hook_event(void *user, const struct wk_event *event)
 {
 	struct wk_worker *worker = user;
@@ -79,57 +79,57 @@ static bool hook_event(void *user, const struct wk_event *event)
 
 const struct wk_inspect_hooks wk_worker_hooks = { .tx = hook_tx, .event = hook_event };
 
-static enum way drop(struct wk_worker *worker, enum wk_reason reason)
+static enum wk_way drop(struct wk_worker *worker, enum wk_reason reason)
 {
 	worker->stats.reason[reason]++;
-	return WAY_FREE;
+	return WK_WAY_FREE;
 }
 
-static enum way forward_plain(struct wk_worker *worker)
+static enum wk_way forward_plain(struct wk_worker *worker)
 {
 	worker->stats.reason[WK_FWD_PLAIN]++;
-	return WAY_FORWARD;
+	return WK_WAY_FORWARD;
 }
 
-/* A service that is not enforced has nothing held against its packets. */
-static bool enforced(const struct wk_worker *worker, bool guarded, uint32_t service)
+bool wk_worker_enforces(const struct wk_worker *worker, uint32_t service)
 {
-	const struct wk_policy_service *svc;
+	const struct wk_policy_service *svc = wk_policy_service(worker->snapshot->policy, service);
 
-	if (!guarded)
-		return false;
-	svc = wk_policy_service(worker->snapshot->policy, service);
 	return !svc || svc->mode == WK_MODE_ENFORCE;
 }
 
-static bool any_enforced(const struct wk_worker *worker, const struct wk_acl_verdict *verdict)
+bool wk_worker_enforces_any(const struct wk_worker *worker, const struct wk_acl_verdict *verdict)
 {
-	return enforced(worker, verdict->guarded_dst, verdict->service_dst) ||
-	       enforced(worker, verdict->guarded_src, verdict->service_src);
+	return (verdict->guarded_dst && wk_worker_enforces(worker, verdict->service_dst)) ||
+	       (verdict->guarded_src && wk_worker_enforces(worker, verdict->service_src));
 }
 
-static enum way guarded(struct wk_worker *worker, struct wk_pkt *pkt,
-			const struct wk_acl_verdict *verdict, const struct wk_worker_port *port)
+static enum wk_way guarded(struct wk_worker *worker, struct wk_pkt *pkt,
+			   const struct wk_acl_verdict *verdict, const struct wk_worker_port *port)
 {
 	uint32_t service;
 
 	if (!wk_acl_service(verdict, port->dir, &service))
-		return any_enforced(worker, verdict) ? drop(worker, WK_DROP_SPOOF_PORT)
-						     : forward_plain(worker);
+		return wk_worker_enforces_any(worker, verdict) ? drop(worker, WK_DROP_SPOOF_PORT)
+							       : forward_plain(worker);
 	return wk_inspect_packet(worker->inspect, pkt, service, port->wire, port->dir,
 				 worker->now_ns) == WK_INSPECT_FORWARD
-		       ? WAY_FORWARD
-		       : WAY_FREE;
+		       ? WK_WAY_FORWARD
+		       : WK_WAY_FREE;
 }
 
 /* A fragment or a tunnel hides what the inspector would have to see. */
-static enum way hidden(struct wk_worker *worker, enum wk_on on, enum wk_reason reason)
+static enum wk_way hidden(struct wk_worker *worker, const struct wk_acl_verdict *verdict,
+			  enum wk_on on, enum wk_reason reason)
 {
-	return on == WK_ON_PASS ? forward_plain(worker) : drop(worker, reason);
+	return on == WK_ON_PASS || !wk_worker_enforces(worker, verdict->service_addr)
+		       ? forward_plain(worker)
+		       : drop(worker, reason);
 }
 
-static enum way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
-			   const struct wk_acl_verdict *verdict, const struct wk_worker_port *port)
+static enum wk_way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
+			      const struct wk_acl_verdict *verdict,
+			      const struct wk_worker_port *port)
 {
 	/* Where the parser could not reach the IP header, both tags are given the benefit. */
 	uint32_t l2_b = pkt->l3_off > 0 ? pkt->l3_off : L2_MAX_B;
@@ -144,9 +144,11 @@ static enum way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
 	case WK_ACL_GUARD:
 		return guarded(worker, pkt, verdict, port);
 	case WK_ACL_FRAG:
-		return hidden(worker, worker->snapshot->on_fragment, WK_DROP_FRAG);
+		if (worker->snapshot->reassemble)
+			return wk_worker_fragment(worker, pkt, verdict, port);
+		return hidden(worker, verdict, worker->snapshot->on_fragment, WK_DROP_FRAG);
 	case WK_ACL_TUNNEL:
-		return hidden(worker, worker->snapshot->on_tunnel, WK_DROP_TUNNEL);
+		return hidden(worker, verdict, worker->snapshot->on_tunnel, WK_DROP_TUNNEL);
 	}
 	return drop(worker, WK_DROP_MALFORMED);
 }
@@ -167,10 +169,16 @@ static uint16_t port_burst(struct wk_worker *worker, struct wk_worker_port *port
 	wk_pkt_parse_burst(mbufs, n, pkts);
 	wk_acl_classify_burst(worker->snapshot->acl, pkts, n, verdicts);
 	for (uint16_t i = 0; i < n; i++) {
-		if (one_packet(worker, &pkts[i], &verdicts[i], port) == WAY_FORWARD)
+		switch (one_packet(worker, &pkts[i], &verdicts[i], port)) {
+		case WK_WAY_FORWARD:
 			send_one(worker, &worker->ports[port->peer], pkts[i].m);
-		else
+			break;
+		case WK_WAY_FREE:
 			rte_pktmbuf_free(pkts[i].m);
+			break;
+		case WK_WAY_KEPT:
+			break;
+		}
 	}
 	return n;
 }

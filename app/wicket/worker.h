@@ -18,6 +18,7 @@
 #include "eal.h"
 #include "snapshot.h"
 #include "wk_acl.h"
+#include "wk_frag.h"
 #include "wk_inspect.h"
 #include "wk_pkt.h"
 #include "wk_stats.h"
@@ -84,6 +85,7 @@ struct wk_worker {
 	const struct wk_snapshot *snapshot; /* the one at work */
 	uint64_t version;                   /* its version */
 	struct wk_inspect *inspect;
+	struct wk_frag *frag;
 	struct wk_stats stats;
 	uint32_t n_ports;
 	struct wk_worker_port ports[WK_CONF_PORTS_MAX];
@@ -110,8 +112,31 @@ uint32_t wk_worker_step(struct wk_worker *worker, uint64_t now_ns);
 /* Hooks for struct wk_inspect; user is the worker. */
 extern const struct wk_inspect_hooks wk_worker_hooks;
 
+/* Hooks for struct wk_frag; user is the worker. */
+extern const struct wk_frag_hooks wk_worker_frag_hooks;
+
 /* Sends what has been collected. */
 void wk_worker_flush(struct wk_worker *worker);
+/* Sends a frame (ownership passes) out of the side of a wire that dir's receiver is on. */
+void wk_worker_send(struct wk_worker *worker, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m);
+
+/* Where a packet goes. */
+enum wk_way {
+	WK_WAY_FORWARD = 0,
+	WK_WAY_FREE = 1,
+	WK_WAY_KEPT = 2, /* it has another owner */
+};
+/* Is anything held against the packets of a service? Not if it is not enforced. */
+bool wk_worker_enforces(const struct wk_worker *worker, uint32_t service);
+/* The same of a packet that is guarded. */
+bool wk_worker_enforces_any(const struct wk_worker *worker, const struct wk_acl_verdict *verdict);
+
+/* worker_frag.c */
+
+/* A fragment with a guarded address. */
+enum wk_way wk_worker_fragment(struct wk_worker *worker, const struct wk_pkt *pkt,
+			       const struct wk_acl_verdict *verdict,
+			       const struct wk_worker_port *port);
 
 /* worker_loop.c */
 

@@ -87,6 +87,7 @@ static void housekeeping(struct wk_worker *worker)
 	worker->house_loops = 0;
 	snapshot_refresh(worker);
 	wk_inspect_timers(worker->inspect, worker->now_ns);
+	wk_frag_expire(worker->frag, worker->now_ns);
 	wk_worker_flush(worker);
 	answer(worker);
 	rte_rcu_qsbr_quiescent(worker->rcu, worker->index);
@@ -163,6 +164,7 @@ int wk_worker_main(void *arg)
 	}
 	run(worker);
 	wk_worker_flush(worker);
+	wk_frag_drain(worker->frag, WK_DROP_STOPPING);
 	wk_inspect_stop(worker->inspect, wk_clock_now(&worker->clock));
 	wk_worker_flush(worker);
 	rte_rcu_qsbr_thread_offline(worker->rcu, worker->index);

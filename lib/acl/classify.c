@@ -103,6 +103,8 @@ static void judge(const struct wk_acl *acl, const struct wk_pkt *pkt, const uint
 		verdict->action = WK_ACL_GUARD;
 	else if (!rule && acl->default_drop)
 		drop(verdict, WK_DROP_DEFAULT);
+	if (verdict->action == WK_ACL_FRAG || verdict->action == WK_ACL_TUNNEL)
+		verdict->service_addr = found[ACL_CAT_ADDR] - 1;
 	if (verdict->action != WK_ACL_GUARD)
 		return;
 	verdict->guarded_dst = found[ACL_CAT_DST] != 0;

@@ -170,10 +170,12 @@ static int expand_rules(const struct wk_acl_in *in, enum acl_family family,
 
 /* One address of a service: guarded as destination and as source, with its port for TCP, without
  * for what has no ports to see. */
-static int expand_address(const struct wk_acl_prefix *prefix, uint16_t port, struct match match,
-			  enum acl_family family, int (*add)(void *, const struct acl_rule *),
-			  void *user)
+static int expand_address(const struct wk_acl_prefix *prefix, const struct wk_acl_in *in,
+			  struct match match, enum acl_family family,
+			  int (*add)(void *, const struct acl_rule *), void *user)
 {
+	const struct wk_acl_service_in *service = &in->services[match.index];
+	uint32_t priority = in->n_services - match.index;
 	static const struct {
 		enum acl_category category;
 		bool dst;
@@ -191,13 +193,16 @@ static int expand_address(const struct wk_acl_prefix *prefix, uint16_t port, str
 		int ret;
 
 		match.category = rows[i].category;
+		match.priority = priority;
+		if (!with_port && service->enforced)
+			match.priority += in->n_services;
 		match.proto = with_port ? IPPROTO_TCP : 256;
 		match.src = rows[i].dst ? NULL : prefix;
 		match.dst = rows[i].dst ? prefix : NULL;
 		match.sport[0] = match.dport[0] = 0;
 		match.sport[1] = match.dport[1] = PORT_MAX;
 		if (with_port)
-			range[0] = range[1] = port;
+			range[0] = range[1] = service->port;
 		put_rule(&rule, &match, family);
 		ret = add(user, &rule);
 		if (ret != 0)
@@ -212,7 +217,6 @@ int acl_expand(const struct wk_acl_in *in, enum acl_family family,
 	for (uint32_t i = 0; i < in->n_services; i++) {
 		const struct wk_acl_service_in *service = &in->services[i];
 		struct match match = {
-			.priority = in->n_services - i,
 			.index = i,
 			.vlan = { 0, VLAN_MAX },
 		};
@@ -222,8 +226,7 @@ int acl_expand(const struct wk_acl_in *in, enum acl_family family,
 
 			if (!of_family(&service->addresses[j], family))
 				continue;
-			ret = expand_address(&service->addresses[j], service->port, match, family,
-					     add, user);
+			ret = expand_address(&service->addresses[j], in, match, family, add, user);
 			if (ret != 0)
 				return ret;
 		}

@@ -23,6 +23,7 @@ struct wk_acl_service_in {
 	const struct wk_acl_prefix *addresses;
 	uint32_t n_addresses;
 	uint16_t port; /* host order */
+	bool enforced; /* speaks for the address where several services have it */
 };
 
 struct wk_acl_rule_in {
@@ -63,6 +64,8 @@ struct wk_acl_verdict {
 	bool guarded_src; /* the source is: a packet of a server */
 	uint32_t service_dst; /* service numbers, valid where the flag is set */
 	uint32_t service_src;
+	/* FRAG and TUNNEL: a service of the address, an enforced one if there is any. */
+	uint32_t service_addr;
 };
 
 #define WK_ACL_BURST_MAX 64u

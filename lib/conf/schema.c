@@ -13,6 +13,7 @@ static const char *const unlisted[] = { "drop", "reset", "reply", NULL };
 static const char *const replies[] = { "http-403", "grpc", "reset", NULL };
 static const char *const actions[] = { "pass", "drop", NULL };
 static const char *const ons[] = { "reset", "drop", "pass", NULL };
+static const char *const fragments[] = { "reset", "drop", "pass", "reassemble", NULL };
 static const char *const idles[] = { "spin", "sleep", NULL }; /* as bool idle_sleep */
 static const char *const levels[] = { "emerg",  "alert", "critical", "error", "warning",
 				      "notice", "info",  "debug",    NULL };
@@ -116,7 +117,9 @@ static const struct key events_keys[] = {
 static const struct key limits_keys[] = {
 	LIMIT(flows, 64, 4194304, 65536, "connections", "guarded connections of a worker"),
 	LIMIT(held_kib, 1024, 16777216, 65536, "KiB", "arena of a worker: all state of its flows"),
-	LIMIT(held_mbufs, 64, 1048576, 4096, "packets", "packet buffers a worker may keep"),
+	LIMIT(held_mbufs, 64, 1048576, 4096, "packets", "packet buffers a worker may keep: fragments"),
+	LIMIT(fragments, 8, 65536, 1024, "datagrams", "datagrams of a worker that wait for fragments"),
+	LIMIT(fragment_ms, 100, 60000, 10000, "ms", "time for all fragments of a datagram"),
 	LIMIT(hold_us, 100, 100000, 1000, "us", "quiet time after which held bytes are owned"),
 	LIMIT(flow_hold_kib, 16, 256, 128, "KiB", "in-order bytes held, a flow and direction"),
 	LIMIT(flow_ooo_kib, 16, 256, 256, "KiB", "out-of-order bytes held, the same"),
@@ -148,7 +151,8 @@ static const struct key on_keys[] = {
 	ON(protocol_error, WK_CONF_ON_RESET, "broken HTTP/2 or a limit that ends a connection"),
 	ON(tls, WK_CONF_ON_RESET, "TLS on a guarded port"),
 	ON(http1, WK_CONF_ON_RESET, "HTTP/1 on a guarded port"),
-	ON(fragment, WK_CONF_ON_DROP, "fragments to or from a guarded address"),
+	{ "fragment", "on.fragment", KEY_CHOICE, FIELD(wk_conf, on.fragment), .choices = fragments,
+	  .def = WK_CONF_ON_REASSEMBLE, .text = "TCP fragments to or from a guarded address" },
 	ON(tunnel, WK_CONF_ON_DROP, "tunnels to or from a guarded address"),
 	{ .name = NULL },
 };

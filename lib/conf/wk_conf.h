@@ -56,7 +56,8 @@ enum wk_conf_mode { WK_CONF_ENFORCE, WK_CONF_AUDIT, WK_CONF_OFF };
 enum wk_conf_unlisted { WK_CONF_UNLISTED_DROP, WK_CONF_UNLISTED_RESET, WK_CONF_UNLISTED_REPLY };
 enum wk_conf_reply { WK_CONF_REPLY_HTTP_403, WK_CONF_REPLY_GRPC, WK_CONF_REPLY_RESET };
 enum wk_conf_action { WK_CONF_PASS, WK_CONF_DROP };
-enum wk_conf_on { WK_CONF_ON_RESET, WK_CONF_ON_DROP, WK_CONF_ON_PASS };
+/* REASSEMBLE: fragment alone. */
+enum wk_conf_on { WK_CONF_ON_RESET, WK_CONF_ON_DROP, WK_CONF_ON_PASS, WK_CONF_ON_REASSEMBLE };
 
 struct wk_conf_rule {
 	struct wk_conf_at at;
@@ -121,6 +122,8 @@ struct wk_conf {
 		uint32_t flows;
 		uint32_t held_kib; /* arena of one worker */
 		uint32_t held_mbufs;
+		uint32_t fragments; /* datagrams that wait for the rest of theirs */
+		uint32_t fragment_ms;
 		uint32_t hold_us;
 		uint32_t flow_hold_kib;   /* in-order bytes held, one flow and direction */
 		uint32_t flow_ooo_kib;    /* out-of-order bytes, the same */

@@ -21,6 +21,7 @@
 	X(ABSORB_OLD, absorb_old, ABSORB, "only acknowledged bytes, answered with an ACK")         \
 	X(ABSORB_ACK, absorb_ack, ABSORB, "acknowledges nothing but inserted bytes")               \
 	X(ABSORB_CLOSED, absorb_closed, ABSORB, "the connection is over, answered with an RST")    \
+	X(ABSORB_FRAG, absorb_frag, ABSORB, "a fragment whose datagram goes on in one piece")      \
 	X(DROP_MALFORMED, drop_malformed, DROP, "lengths or headers do not fit the frame")         \
 	X(DROP_OVERSIZE, drop_oversize, DROP, "larger than the MTU of the wire")                   \
 	X(DROP_ACL, drop_acl, DROP, "an acl rule says drop")                                       \
@@ -28,6 +29,12 @@
 	X(DROP_SPOOF_PORT, drop_spoof_port, DROP, "a guarded address on the wrong side")           \
 	X(DROP_TUNNEL, drop_tunnel, DROP, "a tunnel towards a guarded address")                    \
 	X(DROP_FRAG, drop_frag, DROP, "a fragment to or from a guarded address")                   \
+	X(DROP_FRAG_OVERLAP, drop_frag_overlap, DROP, "its fragments contradict each other")       \
+	X(DROP_FRAG_DUP, drop_frag_dup, DROP, "a fragment that is here already")                   \
+	X(DROP_FRAG_LEN, drop_frag_len, DROP, "no bytes in it, or its datagram is above 65535")    \
+	X(DROP_FRAG_FULL, drop_frag_full, DROP, "no room to wait for the rest of its datagram")    \
+	X(DROP_FRAG_TIMEOUT, drop_frag_timeout, DROP, "the rest of its datagram did not come")     \
+	X(DROP_V6_FRAG, drop_v6_frag, DROP, "an IPv6 fragment that hides a header")                \
 	X(DROP_IPOPT, drop_ipopt, DROP, "an IPv4 option that routes")                              \
 	X(DROP_CSUM, drop_csum, DROP, "bad IP or TCP checksum")                                    \
 	X(DROP_BADFLAGS, drop_badflags, DROP, "TCP flags that no stack sends")                     \
@@ -84,6 +91,7 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_TX_BYTES, tx_bytes, "bytes sent")                                                    \
 	X(CNT_ORIGINATED, originated, "packets built here")                                        \
 	X(CNT_RESEGMENTED, resegmented, "data packets that had to be cut anew")                    \
+	X(CNT_REASSEMBLED, reassembled, "datagrams put together from their fragments")             \
 	X(CNT_FLOWS_OPENED, flows_opened, "guarded connections opened")                            \
 	X(CNT_FLOWS_CLOSED, flows_closed, "guarded connections closed")                            \
 	X(CNT_FLOWS_RESET, flows_reset, "guarded connections reset by policy or limit")            \

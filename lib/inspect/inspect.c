@@ -273,6 +273,20 @@ enum wk_inspect_verdict wk_inspect_packet(struct wk_inspect *inspect, struct wk_
 	return wk_reason_class(reason) == WK_REASON_FORWARD ? WK_INSPECT_FORWARD : WK_INSPECT_FREE;
 }
 
+bool wk_inspect_passive(struct wk_inspect *inspect, const struct wk_pkt *pkt, uint32_t service,
+			uint16_t wire, enum wk_dir dir)
+{
+	const struct wk_insp_flow *flow;
+	struct wk_flow_key key;
+
+	set_service(inspect, service);
+	if (inspect->mode == WK_MODE_ENFORCE)
+		return false;
+	wk_flow_key_fill(&key, pkt, wire, dir);
+	flow = (const struct wk_insp_flow *)wk_flow_lookup(inspect->table, &key);
+	return !flow || (flow->passive && !flow->dead);
+}
+
 void wk_inspect_policy(struct wk_inspect *inspect, const struct wk_policy *policy,
 		       const struct wk_inspect_on *on)
 {

@@ -113,6 +113,11 @@ enum wk_inspect_verdict wk_inspect_packet(struct wk_inspect *inspect, struct wk_
 					  uint32_t service, uint16_t wire, enum wk_dir dir,
 					  uint64_t now_ns);
 
+/* Would wk_inspect_packet of this packet forward it for sure, and touch nothing? So it is where the
+ * service is not enforced and no flow of before still has to be translated. */
+bool wk_inspect_passive(struct wk_inspect *inspect, const struct wk_pkt *pkt, uint32_t service,
+			uint16_t wire, enum wk_dir dir);
+
 /* Runs what is due. Call at least every millisecond while flows exist. */
 void wk_inspect_timers(struct wk_inspect *inspect, uint64_t now_ns);
 /* Nothing is due before this (UINT64_MAX: nothing at all). */

@@ -27,6 +27,8 @@
 #define RING_SLOTS 256u
 #define ARENA_B    (4u * 1024u * 1024u)
 #define FLOWS      64u
+#define DATAGRAMS  8u
+#define HELD_MBUFS 64u
 /* References of replies are made of the inspector's name and this. */
 #define NAME   "golden"
 #define SECRET UINT64_C(0x60176e0000000001)
@@ -62,6 +64,23 @@ static int open_side(struct side *side, const char *name)
 	    rte_eth_tx_queue_setup(side->port_id, 0, RING_SLOTS, 0, NULL) != 0)
 		return -ENODEV;
 	return rte_eth_dev_start(side->port_id);
+}
+
+static int open_frag(struct wk_worker *worker, const struct wk_snapshot *snapshot)
+{
+	const struct wk_frag_conf in = {
+		.name = "golden_frag",
+		.max_datagrams = DATAGRAMS,
+		.max_mbufs = HELD_MBUFS,
+		.timeout_ns = snapshot->conf->limits.fragment_ms * WK_NS_PER_MS,
+		.socket_id = SOCKET_ID_ANY,
+		.pool = pool,
+		.stats = &worker->stats,
+		.hooks = &wk_worker_frag_hooks,
+		.user = worker,
+	};
+
+	return wk_frag_create(&in, &worker->frag);
 }
 
 static int open_worker(struct wk_worker *worker, const struct wk_snapshot *snapshot)
@@ -100,12 +119,13 @@ static int open_worker(struct wk_worker *worker, const struct wk_snapshot *snaps
 	ret = wk_inspect_create(&in, &worker->inspect);
 	if (ret == 0)
 		wk_inspect_policy(worker->inspect, snapshot->policy, &snapshot->on);
-	return ret;
+	return ret == 0 ? open_frag(worker, snapshot) : ret;
 }
 
 static void close_worker(struct wk_worker *worker)
 {
 	wk_inspect_free(worker->inspect);
+	wk_frag_free(worker->frag);
 	rte_ring_free(worker->events);
 	rte_free(worker);
 }
@@ -142,6 +162,10 @@ static void run_timers(struct wk_worker *worker, uint64_t now_ns, struct capture
 		wk_worker_flush(worker);
 		collect_both(outs, due_ns);
 	}
+	worker->now_ns = now_ns;
+	wk_frag_expire(worker->frag, now_ns);
+	wk_worker_flush(worker);
+	collect_both(outs, now_ns);
 }
 
 static int feed(struct wk_worker *worker, const struct capture_frame *frame, enum wk_dir dir,

@@ -149,7 +149,7 @@ static void random_in(struct random_input *r)
 	for (uint32_t i = 0; i < MAX_SERVICES; i++) {
 		random_prefixes(r->addresses[i], MAX_PREFIXES);
 		r->services[i] = (struct wk_acl_service_in){ r->addresses[i], rnd(MAX_PREFIXES + 1),
-							     (uint16_t)rnd(8) };
+							     (uint16_t)rnd(8), rnd(2) == 0 };
 	}
 }
 

@@ -33,8 +33,8 @@ static uint64_t version;
 static const struct wk_acl_prefix door_addresses[] = { V4(10, 12, 0, 10, 32), V6(0x12, 10, 128) };
 static const struct wk_acl_prefix lift_addresses[] = { V4(10, 13, 0, 0, 24) };
 static const struct wk_acl_service_in services[] = {
-	{ door_addresses, COUNT(door_addresses), 50051 },
-	{ lift_addresses, COUNT(lift_addresses), 50052 },
+	{ door_addresses, COUNT(door_addresses), 50051, true },
+	{ lift_addresses, COUNT(lift_addresses), 50052, true },
 };
 
 static const struct wk_acl_prefix net12[] = { V4(10, 12, 0, 0, 16), V6(0x12, 0, 64) };
@@ -129,11 +129,11 @@ static const struct {
 } rows[] = {
 	{ "client to door",
 	  { .ip_version = 4, TCP, .src = CLIENT4, .dst = DOOR4, .sport = 4000, .dport = 50051 },
-	  { WK_ACL_GUARD, 0, true, false, 0, 0 },
+	  { WK_ACL_GUARD, 0, true, false, 0, 0, 0 },
 	  WK_ACL_GUARD },
 	{ "door to client",
 	  { .ip_version = 4, TCP, .src = DOOR4, .dst = CLIENT4, .sport = 50051, .dport = 4000 },
-	  { WK_ACL_GUARD, 0, false, true, 0, 0 },
+	  { WK_ACL_GUARD, 0, false, true, 0, 0, 0 },
 	  WK_ACL_GUARD },
 	{ "client to door, IPv6, one tag",
 	  { .ip_version = 6,
@@ -145,15 +145,15 @@ static const struct {
 	    .n_tags = 1,
 	    .tpid = { 0x8100 },
 	    .vlan = { 5 } },
-	  { WK_ACL_GUARD, 0, true, false, 0, 0 },
+	  { WK_ACL_GUARD, 0, true, false, 0, 0, 0 },
 	  WK_ACL_GUARD },
 	{ "lift, a network",
 	  { .ip_version = 4, TCP, .src = CLIENT4, .dst = LIFT4, .sport = 4000, .dport = 50052 },
-	  { WK_ACL_GUARD, 0, true, false, 1, 0 },
+	  { WK_ACL_GUARD, 0, true, false, 1, 0, 0 },
 	  WK_ACL_GUARD },
 	{ "door to lift, both guarded",
 	  { .ip_version = 4, TCP, .src = DOOR4, .dst = LIFT4, .sport = 50051, .dport = 50052 },
-	  { WK_ACL_GUARD, 0, true, true, 1, 0 },
+	  { WK_ACL_GUARD, 0, true, true, 1, 0, 0 },
 	  WK_ACL_GUARD },
 	{ "door, other port",
 	  { .ip_version = 4, TCP, .src = CLIENT4, .dst = DOOR4, .sport = 4000, .dport = 50052 },
@@ -322,6 +322,35 @@ static void the_service_is_named_by_the_side(void **state)
 	assert_false(wk_acl_service(&verdict, WK_S2C, &service));
 }
 
+static void an_enforced_service_speaks_for_an_address(void **state)
+{
+	static const struct wk_acl_prefix wide[] = { V4(10, 12, 0, 0, 16), V4(10, 13, 0, 0, 16) };
+	static const struct wk_acl_service_in shared[] = {
+		{ wide, COUNT(wide), 50052, false },
+		{ door_addresses, COUNT(door_addresses), 50051, true },
+	};
+	static const struct test_frame_spec to_door = {
+		.ip_version = 4, TCP, .src = CLIENT4, .dst = DOOR4, .frag = 5
+	};
+	static const struct test_frame_spec from_lift = {
+		.ip_version = 4, TCP, .src = LIFT4, .dst = CLIENT4, .frag = 5
+	};
+	static const struct test_frame_spec both = {
+		.ip_version = 4, TCP, .src = LIFT4, .dst = DOOR4, .frag = 5
+	};
+	const struct wk_acl_in in = { .version = ++version,
+				      .services = shared,
+				      .n_services = COUNT(shared),
+				      .socket_id = SOCKET_ID_ANY };
+	struct wk_acl *acl = open_acl(&in);
+
+	(void)state;
+	assert_int_equal(verdict_of(acl, &to_door).service_addr, 1);
+	assert_int_equal(verdict_of(acl, &from_lift).service_addr, 0);
+	assert_int_equal(verdict_of(acl, &both).service_addr, 1);
+	wk_acl_free(acl);
+}
+
 static void empty_inputs_work(void **state)
 {
 	static const struct test_frame_spec v4 = {
@@ -347,7 +376,7 @@ static void empty_inputs_work(void **state)
 
 static void a_family_without_rules_gets_the_default(void **state)
 {
-	static const struct wk_acl_service_in lift_only = { lift_addresses, 1, 50052 };
+	static const struct wk_acl_service_in lift_only = { lift_addresses, 1, 50052, true };
 	static const struct test_frame_spec v6 = {
 		.ip_version = 6, TCP, .src = CLIENT6, .dst = DOOR6, .dport = 50052
 	};
@@ -542,6 +571,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_classified_as_the_table_says),
 		cmocka_unit_test(the_service_is_named_by_the_side),
+		cmocka_unit_test(an_enforced_service_speaks_for_an_address),
 		cmocka_unit_test(empty_inputs_work),
 		cmocka_unit_test(a_family_without_rules_gets_the_default),
 		cmocka_unit_test(what_is_not_ip_passes_unless_default_is_drop),

@@ -60,6 +60,7 @@ static void what_is_left_out_has_its_default(void **state)
 		assert_int_equal(c->on.mid_stream, WK_CONF_ON_RESET);
 		assert_int_equal(c->on.table_full, WK_CONF_ON_DROP);
 		assert_int_equal(c->on.tunnel, WK_CONF_ON_DROP);
+		assert_int_equal(c->on.fragment, WK_CONF_ON_REASSEMBLE);
 		assert_int_equal(c->n_services, 0);
 		assert_int_equal(c->n_acl, 0);
 	}

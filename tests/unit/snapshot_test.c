@@ -175,6 +175,7 @@ static void every_setting_reaches_its_reader(void **state)
 	assert_int_equal(s->on.protocol_error, WK_ON_DROP);
 	assert_int_equal(s->on.tls, WK_ON_PASS);
 	assert_int_equal(s->on.http1, WK_ON_DROP);
+	assert_false(s->reassemble);
 	assert_int_equal(s->on_fragment, WK_ON_PASS);
 	assert_int_equal(s->on_tunnel, WK_ON_RESET);
 	wk_snapshot_free(s);
