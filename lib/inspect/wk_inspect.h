@@ -42,7 +42,7 @@ enum wk_event_kind {
 
 struct wk_event {
 	enum wk_event_kind kind;
-	bool enforced;	    /* false: audit, nothing was changed */
+	bool enforced;      /* false: audit, nothing was changed */
 	uint8_t ip_version; /* 4 or 6 */
 	uint16_t wire;
 	uint16_t vlan[2];
@@ -53,9 +53,9 @@ struct wk_event {
 	uint32_t stream_id;
 	uint32_t flow_id;
 	enum wk_call_reason call_reason; /* CALL */
-	enum wk_h2_error h2_error;	 /* CONN */
-	enum wk_reason reason;		 /* CONN */
-	uint64_t now_ns;		 /* monotonic, as the worker saw it */
+	enum wk_h2_error h2_error;       /* CONN */
+	enum wk_reason reason;           /* CONN */
+	uint64_t now_ns;                 /* monotonic, as the worker saw it */
 	uint64_t policy_version;
 	/* The reference that the client reads in grpc-message, as "%04x-%06x" of ref >> 24 and
 	 * ref & 0xffffff; 0 for none. */
@@ -70,7 +70,8 @@ struct wk_inspect_hooks {
 	/* Sends a frame that was built here (ownership passes) out of the side of `wire` that
 	 * dir's receiver is on: WK_S2C leaves by the client's port. */
 	void (*tx)(void *user, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m);
-	/* @return false when there was no room (counted as events_lost by the caller of the hook). */
+	/* @return false when there was no room (counted as events_lost by the caller of the hook).
+	 */
 	bool (*event)(void *user, const struct wk_event *event);
 };
 
@@ -81,7 +82,7 @@ struct wk_inspect_conf {
 	struct wk_tcp_limits tcp;
 	struct wk_h2_limits h2;
 	struct wk_inspect_on on;
-	uint32_t mtu_b;	 /* of L3, for packets built here */
+	uint32_t mtu_b;  /* of L3, for packets built here */
 	uint64_t secret; /* random, of this start: hash seed, references */
 	int socket_id;
 	struct rte_mempool *pool; /* for packets built here */
@@ -104,7 +105,7 @@ void wk_inspect_policy(struct wk_inspect *inspect, const struct wk_policy *polic
 
 enum wk_inspect_verdict {
 	WK_INSPECT_FORWARD = 0, /* send pkt->m (possibly edited in place) out of the other side */
-	WK_INSPECT_FREE = 1,	/* free pkt->m */
+	WK_INSPECT_FREE = 1,    /* free pkt->m */
 };
 
 /* One guarded packet. dir is the ingress side, service the number that the current classifier and
