@@ -73,6 +73,22 @@ static void an_old_acknowledgement_is_brought_up_to_date(void **state)
 	}
 }
 
+static void bytes_beyond_the_window_are_none(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	give(&w, WK_C2S, w.c_seq + 60001, WK_TCP_ACK, "ABC");
+	assert_int_equal(w.result.reason, WK_DROP_WINDOW);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq, "");
+	w.env.now_ns += 10 * MS;
+	give(&w, WK_C2S, w.c_seq + 59000, WK_TCP_ACK, "ABC");
+	assert_int_equal(w.result.reason, WK_ABSORB_OOO);
+	close_world(&w);
+}
+
 /* The reply finds no room behind the frame at hand: the server may send to its end, no further. */
 static void a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary(void **state)
 {
@@ -167,6 +183,7 @@ int main(void)
 		cmocka_unit_test(what_waits_behind_a_hole_is_bounded),
 		cmocka_unit_test(a_full_ledger_takes_no_more_until_the_server_acknowledges),
 		cmocka_unit_test(an_old_acknowledgement_is_brought_up_to_date),
+		cmocka_unit_test(bytes_beyond_the_window_are_none),
 		cmocka_unit_test(
 			a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary),
 		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
