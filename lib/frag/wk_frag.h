@@ -14,7 +14,7 @@
  *
  * Bounds: datagrams, fragments in all, WK_FRAG_PIECES_MAX fragments of a datagram, time. What finds
  * no room takes the place of the oldest datagram: a flood leaves the others as much time as there
- * is room. Memory: about 1.2 KiB a datagram, and 64 KiB. Owner: one lcore; no heap after creation,
+ * is room. Memory: about 2.5 KiB a datagram, and 64 KiB. Owner: one lcore; no heap after creation,
  * time comes in. */
 #pragma once
 

@@ -64,8 +64,7 @@ int kit_close(void)
 	return rte_mempool_in_use_count(kit.pool) == 0 ? 0 : -1;
 }
 
-/* The payload that the fragments are cut from. */
-static uint8_t byte_at(const struct spec *spec, uint32_t at)
+uint8_t kit_byte(const struct spec *spec, uint32_t at)
 {
 	static const uint8_t dest_opts[] = { IPPROTO_NONE, 0, 1, 4, 0, 0, 0, 0 };
 
@@ -162,23 +161,24 @@ static uint32_t put_frame(uint8_t *p, const struct spec *spec, bool whole)
 	off += spec->ip_version == 4 ? put_ipv4(p + off, spec, n, whole)
 				     : put_ipv6(p + off, spec, n, whole);
 	for (uint32_t i = 0; i < n; i++)
-		p[off + i] = (uint8_t)(byte_at(spec, from + i) + spec->change);
+		p[off + i] = (uint8_t)(kit_byte(spec, from + i) + spec->change);
 	return off + n;
 }
 
-enum wk_frag_verdict kit_input(const struct spec *spec, uint64_t now_ns)
+static struct rte_mbuf *new_mbuf(void)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(kit.pool);
-	struct wk_pkt pkt;
-	uint32_t len_b;
 
 	if (!m)
 		abort();
-	len_b = put_frame(rte_pktmbuf_mtod(m, uint8_t *), spec, false);
-	rte_pktmbuf_append(m, (uint16_t)len_b);
-	wk_pkt_parse_burst(&m, 1, &pkt);
+	return m;
+}
+
+static void input(struct rte_mbuf *m, const struct wk_pkt *pkt, const struct spec *spec,
+		  uint64_t now_ns)
+{
 	kit.rx++;
-	kit.last = wk_frag_input(kit.frag, &pkt, spec->wire, spec->dir, spec->open, now_ns,
+	kit.last = wk_frag_input(kit.frag, pkt, spec->wire, spec->dir, spec->open, now_ns,
 				 &kit.whole, &kit.reason);
 	if (kit.last == WK_FRAG_END) {
 		kit.stats.reason[kit.reason]++;
@@ -187,7 +187,44 @@ enum wk_frag_verdict kit_input(const struct spec *spec, uint64_t now_ns)
 		kit.put_together += kit.whole.n;
 		rte_pktmbuf_free_bulk(kit.whole.mbufs, kit.whole.n);
 	}
+}
+
+enum wk_frag_verdict kit_input(const struct spec *spec, uint64_t now_ns)
+{
+	struct rte_mbuf *m = new_mbuf();
+	struct wk_pkt pkt;
+	uint32_t len_b = put_frame(rte_pktmbuf_mtod(m, uint8_t *), spec, false);
+
+	rte_pktmbuf_append(m, (uint16_t)len_b);
+	wk_pkt_parse_burst(&m, 1, &pkt);
+	input(m, &pkt, spec, now_ns);
 	return kit.last;
+}
+
+bool kit_input_frame(const uint8_t *frame, uint32_t len_b, uint64_t now_ns)
+{
+	static const struct spec nobody = { .ip_version = 4 };
+	struct rte_mbuf *m = new_mbuf();
+	struct wk_pkt pkt;
+
+	memcpy(rte_pktmbuf_append(m, (uint16_t)len_b), frame, len_b);
+	wk_pkt_parse_burst(&m, 1, &pkt);
+	if ((pkt.flags & (WK_PKT_F_FRAG | WK_PKT_F_MALFORMED)) != WK_PKT_F_FRAG) {
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	input(m, &pkt, &nobody, now_ns);
+	return true;
+}
+
+void kit_send_all(struct spec *spec, uint32_t size_b)
+{
+	for (uint32_t off = 0; off < spec->total_b; off += size_b) {
+		spec->off = (uint16_t)off;
+		spec->len = (uint16_t)RTE_MIN(size_b, spec->total_b - off);
+		spec->more = off + size_b < spec->total_b;
+		kit_input(spec, 1);
+	}
 }
 
 char kit_letter(enum wk_frag_verdict verdict)

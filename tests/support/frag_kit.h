@@ -59,6 +59,12 @@ int kit_open(uint32_t max_datagrams, uint32_t max_mbufs);
 /* @return 0, or -1 when a buffer has not come back. */
 int kit_close(void);
 enum wk_frag_verdict kit_input(const struct spec *spec, uint64_t now_ns);
+/* All fragments of a datagram, in order, of at most size_b bytes (a multiple of 8). */
+void kit_send_all(struct spec *spec, uint32_t size_b);
+/* A frame as it is. @return false when it is no fragment that the table may see. */
+bool kit_input_frame(const uint8_t *frame, uint32_t len_b, uint64_t now_ns);
+/* A byte of the payload that the fragments are cut from. */
+uint8_t kit_byte(const struct spec *spec, uint32_t at);
 /* k, w, or of which reason: o overlap, l length, f full, d duplicate, ? other. */
 char kit_letter(enum wk_frag_verdict verdict);
 /* Is the last whole datagram the one that spec is of? @return false and says why if not. */
