@@ -65,6 +65,16 @@ static bool is_pure(const struct wk_tcp_seg *seg)
 	return seg->data_len_b == 0 && !(seg->flags & (WK_TCP_SYN | WK_TCP_FIN | WK_TCP_RST));
 }
 
+/* The receiver acknowledges one by one what waited here behind a hole. It would have acknowledged
+ * it at once, with the packet that filled the hole, had it waited there; and a sender without SACK
+ * takes the wait for a round trip if an ACK covers nothing that it has sent twice (RFC 6298 3). The
+ * last of these ACKs goes on, and if it does not come, a duplicate or the answer to a
+ * retransmission says as much. */
+static bool amid_drained(const struct wk_tcp_half *half, bool advanced)
+{
+	return advanced && half->b_out < half->drained_out && half->b_out < half->e_out;
+}
+
 /* What the receiver's news make possible in its stream: bytes that waited for its window, ownership
  * of held bytes, an insertion. All of it travels towards the receiver. @return true if the sender
  * has more acknowledged than before. */
@@ -126,5 +136,7 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 		       (edge > half->edge_given || (half->edited && edge < half->edge_given));
 	if (is_pure(seg) && !news->acked && !news->edge)
 		news->suppress = (news->old && seg->n_sack == 0) || advanced || hole_is_owned(half);
+	if (is_pure(seg) && seg->n_sack == 0)
+		news->suppress |= amid_drained(half, advanced);
 	return !c->fatal;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* data.c - a segment of an established connection: pure ACK, retransmission, out of order, or new.
  */
+#include <string.h>
+
 #include "internal.h"
 
 static bool is_fin(const struct wk_tcp_seg *seg)
@@ -198,6 +200,9 @@ static void out_of_order(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg
 	if (is_fin(seg))
 		half->fin_in = in + seg->data_len_b;
 	if (!pass) {
+		memmove(half->arrived_in + 1, half->arrived_in,
+			sizeof(half->arrived_in) - sizeof(half->arrived_in[0]));
+		half->arrived_in[0] = in;
 		emit_ack(c, wk_dir_flip(dir), NULL, acked_by(c->flow, dir)->nxt_out);
 		deliver_ack(c, dir, seg, news, emitted);
 		set_absorb(c->result, WK_ABSORB_OOO);
@@ -229,11 +234,12 @@ static bool drain(struct ctx *c, enum wk_dir dir)
 	struct wk_tcp_half *half = stream(c->flow, dir);
 	struct wk_tcp_ooo *ooo;
 	uint64_t from_in, end;
-	bool held, ok = true;
+	bool held, waited = false, ok = true;
 	struct src src;
 
 	while (ok && (ooo = ooo_pop(half, half->e_in + half->held_len_b))) {
 		from_in = half->e_in;
+		waited |= !ooo->gone;
 		held = half->held_len_b > 0;
 		end = ooo->in_off + ooo->len_b;
 		/* The held bytes may be a later copy of some that have gone on. */
@@ -259,6 +265,8 @@ static bool drain(struct ctx *c, enum wk_dir dir)
 		if (!c->fatal && half->fin_out)
 			emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_FIN);
 	}
+	if (waited)
+		half->drained_out = half->nxt_out;
 	return ok && !c->fatal;
 }
 

@@ -8,6 +8,10 @@
 #define MSS_DEFAULT 536u
 #define MSS_MIN     48u /* below, options alone would fill a packet */
 
+#define SACK_OWN 3u /* blocks of ours in an ACK: as many as fit beside timestamps */
+_Static_assert(sizeof(((struct wk_tcp_half *)0)->arrived_in) == (SACK_OWN + 1) * sizeof(uint64_t),
+	       "the reported blocks and one that has just arrived");
+
 /* Walks the out space of a stream: records, and the transparent ranges between them. */
 struct walk {
 	struct wk_tcp_rec *rec; /* next record at or behind the position */
@@ -242,29 +246,63 @@ static uint32_t sack_translate(const struct wk_tcp_half *acked, const struct wk_
 	return n;
 }
 
-/* Our own out-of-order queue, towards its sender; adjacent copies are one block. What has gone on
- * is the receiver's to report: if it was lost, only its sender will send it again. */
-static uint32_t sack_own(const struct wk_tcp_half *acked, struct wk_tcp_sack *blocks)
+/* The copy that holds the byte `at`, with its neighbours; or the first one from there on. What has
+ * gone on is the receiver's to report: if it was lost, only its sender will send it again. */
+static bool block_at(const struct wk_tcp_half *acked, uint64_t at, uint64_t *from, uint64_t *to)
 {
-	uint64_t end = 0;
-	uint32_t n = 0;
-
+	*from = 0;
+	*to = 0;
 	for (const struct wk_tcp_ooo *ooo = acked->ooo; ooo; ooo = ooo->next) {
 		if (ooo->gone)
 			continue;
-		if (n > 0 && ooo->in_off == end) {
-			end += ooo->len_b;
-			blocks[n - 1].right = wk_seq_wrap(acked->isn, end);
-			continue;
+		if (ooo->in_off != *to) {
+			if (*to > at)
+				break;
+			*from = ooo->in_off;
 		}
-		if (n == 3)
-			break;
-		end = ooo->in_off + ooo->len_b;
-		blocks[n].left = wk_seq_wrap(acked->isn, ooo->in_off);
-		blocks[n].right = wk_seq_wrap(acked->isn, end);
-		n++;
+		*to = ooo->in_off + ooo->len_b;
 	}
-	return n;
+	return *to > at;
+}
+
+struct own_blocks {
+	uint64_t from[SACK_OWN];
+	uint64_t to[SACK_OWN];
+	uint32_t n;
+};
+
+static void block_take(struct own_blocks *own, uint64_t from, uint64_t to)
+{
+	for (uint32_t i = 0; i < own->n; i++)
+		if (own->from[i] == from)
+			return;
+	if (own->n == SACK_OWN)
+		return;
+	own->from[own->n] = from;
+	own->to[own->n++] = to;
+}
+
+/* Our own out-of-order queue, towards its sender: the latest change first, then what was reported
+ * last (RFC 2018 4), then the lowest. */
+static uint32_t sack_own(struct wk_tcp_half *acked, struct wk_tcp_sack *blocks)
+{
+	struct own_blocks own = { .n = 0 };
+	uint64_t from, to, at;
+
+	for (uint32_t i = 0; i <= SACK_OWN; i++) {
+		at = acked->arrived_in[i];
+		if (at > 0 && block_at(acked, at, &from, &to) && from <= at)
+			block_take(&own, from, to);
+	}
+	for (at = 0; own.n < SACK_OWN && block_at(acked, at, &from, &to); at = to)
+		block_take(&own, from, to);
+	for (uint32_t i = 0; i <= SACK_OWN; i++)
+		acked->arrived_in[i] = i < own.n ? own.from[i] : 0;
+	for (uint32_t i = 0; i < own.n; i++) {
+		blocks[i].left = wk_seq_wrap(acked->isn, own.from[i]);
+		blocks[i].right = wk_seq_wrap(acked->isn, own.to[i]);
+	}
+	return own.n;
 }
 
 void emit_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out)

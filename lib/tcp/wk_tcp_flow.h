@@ -15,15 +15,16 @@ struct wk_tcp_ooo;
 
 /* One stream: what its sender sends, what its receiver sees and acknowledges. */
 struct wk_tcp_half {
-	uint64_t e_in;       /* first byte not yet judged, as the sender numbers it */
-	uint64_t e_out;      /* and as the receiver sees it */
-	uint64_t b_out;      /* first byte the receiver has not acknowledged (FIN counts as one) */
-	uint64_t nxt_out;    /* one past the highest that has gone out (FIN included) */
-	uint64_t edge_out;   /* right window edge that the receiver has announced, highest */
-	uint64_t acked_in;   /* highest acknowledgement given to the sender */
-	uint64_t edge_given; /* highest right edge given to the sender */
-	uint64_t owned_in;   /* bytes below are owned: acknowledged before the receiver did */
-	uint64_t gone_in;    /* bytes below have gone out before they were judged */
+	uint64_t e_in;        /* first byte not yet judged, as the sender numbers it */
+	uint64_t e_out;       /* and as the receiver sees it */
+	uint64_t b_out;       /* first byte the receiver has not acknowledged (FIN counts as one) */
+	uint64_t nxt_out;     /* one past the highest that has gone out (FIN included) */
+	uint64_t edge_out;    /* right window edge that the receiver has announced, highest */
+	uint64_t acked_in;    /* highest acknowledgement given to the sender */
+	uint64_t edge_given;  /* highest right edge given to the sender */
+	uint64_t owned_in;    /* bytes below are owned: acknowledged before the receiver did */
+	uint64_t gone_in;     /* bytes below have gone out before they were judged */
+	uint64_t drained_out; /* bytes below waited here behind a hole and went out at once */
 
 	/* Ledger: where the offsets meet below its first record, and the records. */
 	uint64_t base_in;
@@ -42,6 +43,7 @@ struct wk_tcp_half {
 
 	struct wk_tcp_ooo *ooo; /* out-of-order segments, sorted, not overlapping */
 	uint32_t ooo_b;
+	uint64_t arrived_in[4]; /* one byte in each of the blocks last reported, latest first */
 
 	uint32_t isn;
 	uint32_t to_boundary_b; /* from e_in; WK_OP_BOUNDARY_UNKNOWN */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The editable stream, one property a test. What its letters mean: tcp_world.h. */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -188,6 +189,77 @@ static void out_of_order_bytes_wait_and_are_reported(void **state)
 	w.s_ack = seq + 5;
 	from_server(&w, "");
 	assert_int_equal(w.result.ack, seq + 15);
+	close_world(&w);
+}
+
+/* As if it had waited at the receiver: else a sender without SACK takes the wait for a round trip.
+ */
+static void what_waited_behind_a_hole_is_acknowledged_at_once(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
+	give(&w, WK_C2S, seq + 10, WK_TCP_ACK, "KLMNO");
+	give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
+	assert_int_equal(w.n_sent, 3);
+	w.s_ack = seq + 5;
+	assert_int_equal(from_server(&w, "")->reason, WK_ABSORB_ACK);
+	/* What the server asks for again, the client has to hear. */
+	assert_int_equal(from_server(&w, "")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	w.s_ack = seq + 10;
+	assert_int_equal(from_server(&w, "")->reason, WK_ABSORB_ACK);
+	assert_int_equal(give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDE")->reason, WK_ABSORB_OLD);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, seq + 10, "");
+	w.s_ack = seq + 15;
+	assert_int_equal(from_server(&w, "")->verdict, WK_TCP_FORWARD);
+	close_world(&w);
+}
+
+static void assert_sack(const struct world *w, uint32_t nth, uint32_t left, uint32_t right)
+{
+	const uint8_t *p = w->sent[0].out.opts;
+	uint32_t block[2];
+
+	for (uint32_t i = 0; i < w->sent[0].out.opts_len_b; i++) {
+		if (p[i] == 1)
+			continue;
+		if (p[i] == 5) {
+			assert_true(8 * (nth + 1) + 2 <= p[i + 1]);
+			memcpy(block, p + i + 2 + 8 * nth, sizeof(block));
+			assert_int_equal(ntohl(block[0]), left);
+			assert_int_equal(ntohl(block[1]), right);
+			return;
+		}
+		i += p[i + 1] - 1u;
+	}
+	fail_msg("no SACK option");
+}
+
+/* RFC 2018 4: with more holes than fit, the sender would never hear of the others. */
+static void the_latest_out_of_order_bytes_are_reported_first(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	w.flow.sack_on = true;
+	seq = w.c_seq;
+	for (uint32_t i = 1; i <= 5; i++)
+		give(&w, WK_C2S, seq + 10 * i, WK_TCP_ACK, "ABCDE");
+	assert_sack(&w, 0, seq + 50, seq + 55);
+	assert_sack(&w, 1, seq + 40, seq + 45);
+	assert_sack(&w, 2, seq + 30, seq + 35);
+	/* It joins two blocks: one change, first; the next ones are those reported before. */
+	give(&w, WK_C2S, seq + 15, WK_TCP_ACK, "FGHIJ");
+	assert_sack(&w, 0, seq + 10, seq + 25);
+	assert_sack(&w, 1, seq + 50, seq + 55);
+	assert_sack(&w, 2, seq + 40, seq + 45);
 	close_world(&w);
 }
 
@@ -419,6 +491,8 @@ int main(void)
 		cmocka_unit_test(bytes_below_the_acknowledged_edge_are_answered_not_forwarded),
 		cmocka_unit_test(an_incomplete_frame_is_held_owned_and_sent_when_whole),
 		cmocka_unit_test(out_of_order_bytes_wait_and_are_reported),
+		cmocka_unit_test(what_waited_behind_a_hole_is_acknowledged_at_once),
+		cmocka_unit_test(the_latest_out_of_order_bytes_are_reported_first),
 		cmocka_unit_test(a_replacement_shifts_what_follows_and_is_acknowledged_whole),
 		cmocka_unit_test(growth_beyond_the_mss_is_split),
 		cmocka_unit_test(an_rst_counts_at_two_exact_numbers),
