@@ -15,12 +15,15 @@ static bool edges_ok(const struct wk_tcp_half *half, bool judged_only)
 	       half->b_out <= half->nxt_out && (!judged_only || half->nxt_out <= half->e_out + fin);
 }
 
-/* No byte is acknowledged to its sender before it is judged or owned (I3). */
+/* No byte is acknowledged to its sender before it is judged or owned (I3), or has gone on out of
+ * order, so that its receiver has it. */
 static bool ack_ok(const struct wk_tcp_half *half)
 {
 	uint64_t fin = half->fin_out ? 1 : 0;
 	uint64_t limit = half->owned_in > half->e_in + fin ? half->owned_in : half->e_in + fin;
 
+	if (limit < half->gone_in)
+		limit = half->gone_in;
 	return half->acked_in <= limit && half->owned_in <= half->e_in + half->held_len_b;
 }
 

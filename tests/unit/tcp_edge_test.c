@@ -73,6 +73,29 @@ static void an_old_acknowledgement_is_brought_up_to_date(void **state)
 	}
 }
 
+/* The end of what went on out of order is the beginning of a frame that waits here. The client has
+ * it and says so, sooner than the timer of held bytes runs out. */
+static void what_went_on_out_of_order_may_be_acknowledged_while_it_is_held(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_server(&w, "x");
+	assert_int_equal(give(&w, WK_S2C, w.s_seq + 3, WK_TCP_ACK, "ABh1")->verdict,
+			 WK_TCP_FORWARD);
+	give(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "abc");
+	w.s_seq += 7;
+	w.c_ack = w.s_seq;
+	from_client(&w, "");
+	assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_ESTABLISHED);
+	from_server(&w, "23456789yz");
+	assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_ESTABLISHED);
+	close_world(&w);
+}
+
 static void bytes_beyond_the_window_are_none(void **state)
 {
 	struct world w;
@@ -184,6 +207,7 @@ int main(void)
 		cmocka_unit_test(a_full_ledger_takes_no_more_until_the_server_acknowledges),
 		cmocka_unit_test(an_old_acknowledgement_is_brought_up_to_date),
 		cmocka_unit_test(bytes_beyond_the_window_are_none),
+		cmocka_unit_test(what_went_on_out_of_order_may_be_acknowledged_while_it_is_held),
 		cmocka_unit_test(
 			a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary),
 		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
