@@ -114,6 +114,7 @@ int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_d
 {
 	struct table flows = { .used = 0 };
 	struct table memory = { .used = 0 };
+	struct table fragments = { .used = 0 };
 	struct table buffers = { .used = 0 };
 	int rc;
 
@@ -130,6 +131,9 @@ int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_d
 		memory.capacity += usage.mem.arena_b;
 		memory.peak += usage.mem.peak_b;
 		memory.failures += usage.mem.failures;
+		fragments.used += wk_frag_datagrams(worker->frag);
+		fragments.capacity += wk_frag_capacity(worker->frag);
+		fragments.failures += worker->stats.reason[WK_DROP_FRAG_FULL];
 		buffers.failures += worker->stats.reason[WK_DROP_NO_MBUF];
 	}
 	add_pools(app, &buffers);
@@ -137,6 +141,8 @@ int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_d
 	rc = add_table(d, "flows", &flows);
 	if (rc == 0)
 		rc = add_table(d, "held_bytes", &memory);
+	if (rc == 0)
+		rc = add_table(d, "fragments", &fragments);
 	if (rc == 0)
 		rc = add_table(d, "packet_buffers", &buffers);
 	return rc;

@@ -91,6 +91,11 @@ uint32_t wk_frag_datagrams(const struct wk_frag *frag)
 	return frag->n_datagrams;
 }
 
+uint32_t wk_frag_capacity(const struct wk_frag *frag)
+{
+	return frag->max_datagrams;
+}
+
 /* Takes the fragments out, in the order they came, to frag->done. */
 static uint32_t take(struct wk_frag *frag, struct datagram *d)
 {

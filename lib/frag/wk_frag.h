@@ -88,7 +88,9 @@ void wk_frag_expire(struct wk_frag *frag, uint64_t now_ns);
 /* Gives up everything with this reason. */
 void wk_frag_drain(struct wk_frag *frag, enum wk_reason reason);
 
+/* How many wait, and how many can. */
 uint32_t wk_frag_datagrams(const struct wk_frag *frag);
+uint32_t wk_frag_capacity(const struct wk_frag *frag);
 
 /* A TCP datagram on its way into packets. */
 struct wk_frag_cut {

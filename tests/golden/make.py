@@ -761,6 +761,12 @@ def fragments(name, link, size):
     case.enter("c", pieces.part("c", bytes(len(segment)), 48, 16), "drop_frag_overlap")
     case.enter("c", pieces.part("c", segment, 64, len(segment)), "drop_frag_overlap")
 
+    # Of a segment that its receiver would not take nothing goes on, with whatever checksum.
+    pieces.ident += 1
+    segment = segment[:40] + bytes([segment[40] ^ 1]) + segment[41:]
+    for part in pieces.parts("c", segment, 48):
+        case.enter("c", part, "drop_csum")
+
     # A port that is not guarded: out as they came, in the order they came; a copy is one too many.
     pieces.ident += 1
     segment = bytes(TCP(sport=4000, dport=22, flags="PA") / Raw(bytes(range(100))))
