@@ -21,7 +21,7 @@ static int judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len,
 		if (dir == WK_S2C) {
 			uint32_t left_b = w->left_b > 0 ? w->left_b : data[i] == 'f' ? FRAME : 1;
 
-			if (w->left_b == 0 && data[i] == 'h') {
+			if (w->left_b == 0 && data[i] == 'q') {
 				if (len - i < FRAME || !wk_op_push(ops, WK_OP_PASS, FRAME, true))
 					break;
 				i += FRAME;

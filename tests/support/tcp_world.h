@@ -4,7 +4,7 @@
  * The judge is a toy. From the client, a byte 'd' begins a frame of ten bytes that is deleted and
  * replied to, 'r' one of ten that is replaced by REPL, 'h' one of ten that is held until whole and
  * pinned; any other byte passes. From the server every byte is a frame, but 'f' begins one of ten
- * that passes as it comes, and 'h' one of ten that is held until whole. */
+ * that passes as it comes, and 'q' one of ten that is held until whole. */
 #pragma once
 
 #include "wk_seq.h"

@@ -82,7 +82,7 @@ static void what_went_on_out_of_order_may_be_acknowledged_while_it_is_held(void 
 	(void)state;
 	open_world(&w, false);
 	from_server(&w, "x");
-	assert_int_equal(give(&w, WK_S2C, w.s_seq + 3, WK_TCP_ACK, "ABh1")->verdict,
+	assert_int_equal(give(&w, WK_S2C, w.s_seq + 3, WK_TCP_ACK, "ABq1")->verdict,
 			 WK_TCP_FORWARD);
 	give(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "abc");
 	w.s_seq += 7;
