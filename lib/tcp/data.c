@@ -400,6 +400,15 @@ static void check_copies(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg
 			     hold_differs(half, from, data, (uint32_t)(end - from));
 }
 
+/* A segment that came to see whether the receiver's window is still closed. If it cannot go on, the
+ * receiver is asked without it: else nobody would hear that the window has opened. */
+static void ask_instead(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
+			uint32_t emitted)
+{
+	if (!c->fatal && c->emitted[dir] == emitted && c->result->verdict != WK_TCP_FORWARD)
+		emit_ack(c, dir, seg, stream(c->flow, dir)->b_out - 1);
+}
+
 void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		const struct ack_news *news)
 {
@@ -407,6 +416,8 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	int64_t at = wk_seq_unwrap(half->isn, seg->seq, half->e_in);
 	uint64_t in = at > 0 ? (uint64_t)at : 0;
 	uint64_t rcv = half->e_in + half->held_len_b;
+	bool closed = half->edge_out <= half->b_out;
+	uint32_t emitted = c->emitted[dir];
 	uint64_t end;
 
 	if (at < 1) {
@@ -453,6 +464,8 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		ledger_full(c, dir, seg, in, news);
 	else
 		new_bytes(c, dir, seg, in, news);
+	if (closed)
+		ask_instead(c, dir, seg, emitted);
 	end += is_fin(seg) ? 1 : 0;
 	if (c->flow->passive && half->nxt_out < end)
 		half->nxt_out = end;

@@ -145,7 +145,8 @@ static void replies_wait_for_a_closed_window(void **state)
 	attack_end(a);
 }
 
-/* A25: a byte of a frame header, sent to see whether the window is still closed. */
+/* A25: a byte of a frame header, sent to see whether the window is still closed. It waits here, and
+ * the server is asked without it. */
 static void a_window_probe_inside_a_header_completes_its_call(void **state)
 {
 	struct rig *rig = rig_new(&rig_conf_default);
@@ -170,6 +171,10 @@ static void a_window_probe_inside_a_header_completes_its_call(void **state)
 	for (int i = 0; i < 5; i++) {
 		client->nxt = from;
 		rig_send(rig, WK_C2S, PAIR_ACK, bytes, 1);
+		assert_int_equal(rig_count_out(rig, WK_C2S), 1);
+		assert_int_equal(rig->out[0].seg.len_b, 0);
+		assert_int_equal(rig->out[0].seg.seq, from - 1);
+		assert_int_equal(rig_ack(rig, WK_S2C), WK_INSPECT_FORWARD);
 		rig_wait(rig, 500 * MS);
 	}
 	assert_int_equal(server->rx_len_b, SYN_WND);
