@@ -761,6 +761,16 @@ def fragments(name, link, size):
     case.enter("c", pieces.part("c", bytes(len(segment)), 48, 16), "drop_frag_overlap")
     case.enter("c", pieces.part("c", segment, 64, len(segment)), "drop_frag_overlap")
 
+    # A SYN, too small for fragments in IPv6. What a packet may not say, fragments may not either.
+    if link.version == 4:
+        other = Talk(case, port=40002)
+        options = [("MSS", 1460), ("SAckOK", b""), ("MD5", bytes(16)), ("NOP", None), ("NOP", None)]
+        pieces.enter("c", other.tcp("c", "S", 0, 0, options=options), size)
+        options = [*options[:2], *[("NOP", None)] * 20]
+        syn = pieces.segment(other.tcp("c", "S", 0, 0, options=options))
+        case.leave("s", pieces.whole("c", syn, pieces.ident))
+        case.count(fwd_edited=1)
+
     # Of a segment that its receiver would not take nothing goes on, with whatever checksum.
     pieces.ident += 1
     segment = segment[:40] + bytes([segment[40] ^ 1]) + segment[41:]
