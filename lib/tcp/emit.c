@@ -296,8 +296,9 @@ static uint32_t sack_own(struct wk_tcp_half *acked, struct wk_tcp_sack *blocks)
 	}
 	for (at = 0; own.n < SACK_OWN && block_at(acked, at, &from, &to); at = to)
 		block_take(&own, from, to);
-	for (uint32_t i = 0; i <= SACK_OWN; i++)
+	for (uint32_t i = 0; i < SACK_OWN; i++)
 		acked->arrived_in[i] = i < own.n ? own.from[i] : 0;
+	acked->arrived_in[SACK_OWN] = 0;
 	for (uint32_t i = 0; i < own.n; i++) {
 		blocks[i].left = wk_seq_wrap(acked->isn, own.from[i]);
 		blocks[i].right = wk_seq_wrap(acked->isn, own.to[i]);
