@@ -122,7 +122,7 @@ static const struct key limits_keys[] = {
 	LIMIT(fragment_ms, 100, 60000, 10000, "ms", "time for all fragments of a datagram"),
 	LIMIT(hold_us, 100, 100000, 1000, "us", "quiet time after which held bytes are owned"),
 	LIMIT(flow_hold_kib, 16, 256, 128, "KiB", "in-order bytes held, a flow and direction"),
-	LIMIT(flow_ooo_kib, 16, 256, 256, "KiB", "out-of-order bytes held, the same"),
+	LIMIT(flow_ooo_kib, 16, 8192, 1024, "KiB", "out-of-order bytes held, the same"),
 	LIMIT(flow_ledger_kib, 16, 1024, 256, "KiB", "judged and unacknowledged, the same"),
 	LIMIT(header_block_kib, 1, 256, 64, "KiB", "one encoded header block"),
 	LIMIT(header_list_kib, 1, 256, 64, "KiB", "one decoded header list"),

@@ -9,7 +9,7 @@
 
 const struct wk_tcp_limits wk_tcp_limits_default = {
 	.hold_b = 128 * 1024,
-	.ooo_b = 256 * 1024,
+	.ooo_b = 1024 * 1024,
 	.ledger_b = 256 * 1024,
 	.ledger_records = 4096,
 	.hold_ns = 1 * MS_NS,
