@@ -96,6 +96,25 @@ static void what_went_on_out_of_order_may_be_acknowledged_while_it_is_held(void 
 	close_world(&w);
 }
 
+/* A sender that has nothing more to say for now and sets no PSH waits for an ACK all the same. */
+static void held_bytes_are_owned_after_a_quiet_millisecond(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "h123");
+	assert_int_equal(w.result.reason, WK_ABSORB_HELD);
+	assert_int_equal(w.n_sent, 0);
+	assert_int_equal(wk_tcp_deadline(&w.flow, &w.limits), w.env.now_ns + MS);
+	w.env.now_ns += MS;
+	assert_true(wk_tcp_timer(&w.flow, &w.env));
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq + 4, "");
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_BYTES], 4);
+	close_world(&w);
+}
+
 static void bytes_beyond_the_window_are_none(void **state)
 {
 	struct world w;
@@ -207,6 +226,7 @@ int main(void)
 		cmocka_unit_test(a_full_ledger_takes_no_more_until_the_server_acknowledges),
 		cmocka_unit_test(an_old_acknowledgement_is_brought_up_to_date),
 		cmocka_unit_test(bytes_beyond_the_window_are_none),
+		cmocka_unit_test(held_bytes_are_owned_after_a_quiet_millisecond),
 		cmocka_unit_test(what_went_on_out_of_order_may_be_acknowledged_while_it_is_held),
 		cmocka_unit_test(
 			a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary),
