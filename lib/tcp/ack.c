@@ -118,8 +118,6 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 		   half->nxt_out > half->b_out) {
 		half->dup_acks++;
 	}
-	if (!news->old)
-		stream(c->flow, dir)->wnd = seg->wnd;
 	if (edge > half->edge_out)
 		half->edge_out = edge;
 	news->acked = ack_refresh(half);

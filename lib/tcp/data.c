@@ -208,13 +208,11 @@ static void out_of_order(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg
 		set_absorb(c->result, WK_ABSORB_OOO);
 		return;
 	}
-	if (half->nxt_out < end)
-		half->nxt_out = end;
+	sent_up_to(half, end);
 	forward(c, dir, seg, seq_out, half_plain(half) && ack_as_is(c, dir, news));
 }
 
-/* Sends what has been judged since E was at (from_in, from_out), but for what has gone out before.
- */
+/* Sends what has been judged since E was at from_in. */
 static void send_judged(struct ctx *c, enum wk_dir dir, uint64_t from_in, const struct src *src,
 			uint8_t flags)
 {
@@ -325,11 +323,9 @@ static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	ledger_retire(c, half);
 	/* A FIN that came before these bytes goes with them: the packet at hand has none. */
 	c->cut |= half->fin_out && !is_fin(seg);
-	whole = !c->cut &&
-		(half_plain(half) || half->e_out + (half->fin_out ? 1 : 0) <= half->edge_out);
+	whole = !c->cut && (half_plain(half) || judged_out(half) <= half->edge_out);
 	if (whole) {
-		if (half->nxt_out < half->e_out + (half->fin_out ? 1 : 0))
-			half->nxt_out = half->e_out + (half->fin_out ? 1 : 0);
+		sent_up_to(half, judged_out(half));
 		forward(c, dir, seg, from_out, half_plain(half) && ack_as_is(c, dir, news));
 		own_arm(c, half);
 		return;
@@ -467,6 +463,6 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	if (closed)
 		ask_instead(c, dir, seg, emitted);
 	end += is_fin(seg) ? 1 : 0;
-	if (c->flow->passive && half->nxt_out < end)
-		half->nxt_out = end;
+	if (c->flow->passive)
+		sent_up_to(half, end);
 }

@@ -166,12 +166,6 @@ static uint64_t fill(struct ctx *c, struct walk *walk, uint64_t out, uint64_t to
 	return out;
 }
 
-static void sent_up_to(struct wk_tcp_half *half, uint64_t out)
-{
-	if (half->nxt_out < out)
-		half->nxt_out = out;
-}
-
 void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const struct src *src,
 	  uint32_t n, uint8_t flags)
 {

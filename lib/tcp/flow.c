@@ -209,7 +209,7 @@ void wk_tcp_fini(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 /* The receiver has taken bytes that have not been read here. */
 static bool read_less(const struct wk_tcp_half *half)
 {
-	return half->b_out > half->e_out + half->held_len_b + (half->fin_out ? 1 : 0);
+	return half->b_out > judged_out(half) + half->held_len_b;
 }
 
 bool wk_tcp_enforce(struct wk_tcp_flow *flow, bool *mid_stream)
@@ -225,8 +225,7 @@ bool wk_tcp_enforce(struct wk_tcp_flow *flow, bool *mid_stream)
 	for (int d = 0; d < WK_DIRS && flow->state == WK_TCP_ST_ESTABLISHED; d++) {
 		const struct wk_tcp_half *half = &flow->half[d];
 
-		if (half->held_len_b > 0 || half->ooo ||
-		    half->nxt_out != half->e_out + (half->fin_out ? 1 : 0))
+		if (half->held_len_b > 0 || half->ooo || half->nxt_out != judged_out(half))
 			return false;
 	}
 	flow->passive = false;

@@ -67,7 +67,6 @@ static void learn(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 	half->ts_known = seg->has_ts;
 	half->tsval = seg->tsval;
 	half->ts_recent = seg->tsval;
-	half->wnd = seg->wnd;
 	half->hold_at_ns = NEVER;
 	half->rto_at_ns = NEVER;
 	half->rto_ns = half->srtt_ns = 0;

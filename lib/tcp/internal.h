@@ -70,6 +70,19 @@ static inline struct wk_tcp_half *acked_by(struct wk_tcp_flow *flow, enum wk_dir
 	return &flow->half[wk_dir_flip(dir)];
 }
 
+/* Where what has been judged ends for the receiver, the FIN included. */
+static inline uint64_t judged_out(const struct wk_tcp_half *half)
+{
+	return half->e_out + (half->fin_out ? 1 : 0);
+}
+
+/* Everything below `out` has gone out, or goes now. */
+static inline void sent_up_to(struct wk_tcp_half *half, uint64_t out)
+{
+	if (half->nxt_out < out)
+		half->nxt_out = out;
+}
+
 static inline void set_drop(struct wk_tcp_result *result, enum wk_reason reason)
 {
 	result->verdict = WK_TCP_DROP;

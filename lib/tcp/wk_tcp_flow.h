@@ -61,7 +61,6 @@ struct wk_tcp_half {
 	/* What the sender said of itself. */
 	uint32_t tsval;     /* highest that went out */
 	uint32_t ts_recent; /* highest of in-order segments: PAWS */
-	uint16_t wnd;       /* last window it announced for the other stream, raw */
 	uint16_t mss;       /* that it can receive */
 	uint8_t wscale;
 	bool has_ts_option; /* its SYN offered timestamps */
