@@ -437,6 +437,8 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		return;
 	}
 	end = in + seg->data_len_b;
+	if (in < half->e_in)
+		half->drained_out = 0; /* sent twice: its sender waits for every ACK */
 	if (seg->data_len_b == 1 && in + 1 == half->acked_in && !is_fin(seg)) {
 		/* A keepalive with its garbage byte: the receiver is asked without it, since only
 		 * its answer says that it is alive. */

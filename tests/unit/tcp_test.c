@@ -220,6 +220,27 @@ static void what_waited_behind_a_hole_is_acknowledged_at_once(void **state)
 	close_world(&w);
 }
 
+/* The burst has got lost. What its sender repeats has an answer of its own each time: without one
+ * its timer would grow, and a keepalive begin where the server's last word is unknown. */
+static void a_repeated_segment_of_a_lost_burst_is_acknowledged(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
+	give(&w, WK_C2S, seq + 10, WK_TCP_ACK, "KLMNO");
+	give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
+	assert_int_equal(w.n_sent, 3);
+	give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
+	w.s_ack = seq + 5;
+	assert_int_equal(from_server(&w, "")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	close_world(&w);
+}
+
 static void assert_sack(const struct world *w, uint32_t nth, uint32_t left, uint32_t right)
 {
 	const uint8_t *p = w->sent[0].out.opts;
@@ -492,6 +513,7 @@ int main(void)
 		cmocka_unit_test(an_incomplete_frame_is_held_owned_and_sent_when_whole),
 		cmocka_unit_test(out_of_order_bytes_wait_and_are_reported),
 		cmocka_unit_test(what_waited_behind_a_hole_is_acknowledged_at_once),
+		cmocka_unit_test(a_repeated_segment_of_a_lost_burst_is_acknowledged),
 		cmocka_unit_test(the_latest_out_of_order_bytes_are_reported_first),
 		cmocka_unit_test(a_replacement_shifts_what_follows_and_is_acknowledged_whole),
 		cmocka_unit_test(growth_beyond_the_mss_is_split),
