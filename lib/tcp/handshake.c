@@ -72,7 +72,7 @@ static void learn(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 	half->rto_ns = half->srtt_ns = 0;
 	half->at_boundary = true;
 	half->was_boundary = false;
-	half->edited = false;
+	half->edited = half->altered = false;
 	half->to_boundary_b = 0;
 	/* A SYN's own window is never scaled (RFC 7323 2.2). */
 	acked_by(flow, dir)->edge_out = 1u + seg->wnd;

@@ -93,6 +93,7 @@ bool ledger_add(struct ctx *c, struct wk_tcp_half *half, enum rec_kind kind, uin
 	if (rec_is_edit(rec)) {
 		half->n_edits++;
 		half->edited = true;
+		half->altered |= kind != REC_PIN;
 	}
 	half->e_in += in_len_b;
 	half->e_out += out_len_b;

@@ -71,7 +71,8 @@ struct wk_tcp_half {
 	bool at_boundary;  /* e_in is at a frame boundary */
 	bool was_boundary; /* and has been before: the first frame has passed */
 	bool cwr_owed;
-	bool edited; /* has ever been changed: its window edge may have moved by that */
+	bool edited;  /* has ever been changed: its window edge may have moved by that */
+	bool altered; /* its receiver has got other bytes than its sender sent */
 };
 
 struct wk_tcp_flow {

@@ -219,6 +219,34 @@ static void a_syn_inside_a_connection_is_the_servers_to_answer(void **state)
 	close_world(&w);
 }
 
+/* Ten bytes less and ten more: the numbers are the same again, the bytes are not. */
+static void an_edited_stream_stays_followed_even_if_its_numbers_match_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world_of(&w, false, 2); /* no room for a reply, which is not what this is about */
+	from_client(&w, "d123456789"
+			"r123456789");
+	w.replies = 0;
+	assert_false(wk_tcp_relax(&w.flow));
+	w.s_ack = w.c_seq;
+	from_server(&w, "");
+	assert_false(wk_tcp_edited(&w.flow));
+	assert_false(wk_tcp_relax(&w.flow));
+	close_world(&w);
+	/* Bytes that were only held are the same at both ends. */
+	open_world(&w, false);
+	from_client(&w, "h123");
+	assert_false(wk_tcp_relax(&w.flow));
+	from_client(&w, "456789");
+	assert_false(wk_tcp_relax(&w.flow));
+	w.s_ack = w.c_seq;
+	from_server(&w, "");
+	assert_true(wk_tcp_relax(&w.flow));
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +261,7 @@ int main(void)
 		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
 		cmocka_unit_test(a_third_ack_with_another_number_opens_nothing),
 		cmocka_unit_test(a_syn_inside_a_connection_is_the_servers_to_answer),
+		cmocka_unit_test(an_edited_stream_stays_followed_even_if_its_numbers_match_again),
 	};
 
 	return cmocka_run_group_tests_name("tcp_edge", tests, NULL, NULL);
