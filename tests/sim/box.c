@@ -273,10 +273,15 @@ static void follow_mode(struct box *box)
 	}
 	if (box->want_passive == box->cfg.passive)
 		return;
-	if (box->want_passive && judge_pending(&box->judge) == 0 && wk_tcp_relax(&box->flow))
+	if (box->want_passive && judge_pending(&box->judge) == 0 && wk_tcp_relax(&box->flow)) {
 		set_passive(box, true);
-	else if (!box->want_passive && wk_tcp_enforce(&box->flow, &mid_stream))
+	} else if (!box->want_passive && wk_tcp_enforce(&box->flow, &mid_stream)) {
+		/* What it lost track of before its end went on all the same. */
+		if (wk_tcp_state(&box->flow) == WK_TCP_ST_CLOSED)
+			ranges_add(&box->judge.dir[WK_C2S].watched, box->judge.dir[WK_C2S].in_b,
+				   UINT64_MAX);
 		set_passive(box, false);
+	}
 }
 
 static void settle(struct box *box, enum wk_dir dir)

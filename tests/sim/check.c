@@ -61,6 +61,7 @@ static void in_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg
 
 	half->stale_ack = half->ack_max;
 	half->stale_edge = half->edge_max;
+	half->stale_end = half->end_out;
 	if (!half->open || ack < 0 || (uint64_t)ack > half->end_out + 1)
 		return;
 	edge = (uint64_t)ack + ((uint64_t)seg->wnd << shift);
@@ -269,5 +270,6 @@ void check_forged(struct check *check)
 	for (int i = 0; i < 2; i++) {
 		check->half[i].stale_ack = check->half[i].ack_max;
 		check->half[i].stale_edge = check->half[i].edge_max;
+		check->half[i].stale_end = check->half[i].end_out;
 	}
 }

@@ -44,6 +44,7 @@ struct check_half {
 	bool ts_known;
 	uint32_t ts_in;                 /* highest that arrived */
 	uint64_t stale_ack, stale_edge; /* maxima before the packet at hand */
+	uint64_t stale_end;             /* end_out before it */
 };
 
 struct check {
