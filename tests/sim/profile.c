@@ -55,15 +55,20 @@ static void choose_options(struct ep_cfg *cfg, struct sim_rng *rng)
 	}
 }
 
+/* No stack chooses a unit that its whole buffer is only a few of. */
+static void bound_shift(struct ep_cfg *cfg)
+{
+	while (cfg->shift > 0 && (1u << cfg->shift) > cfg->rcvbuf_b / 16)
+		cfg->shift--;
+}
+
 static void choose_pace(struct ep_cfg *cfg, struct sim_rng *rng)
 {
 	static const uint64_t ticks[] = { MS, MS, 10 * MS, 1000 * MS, 0 };
 	uint32_t buffers[] = { 4096, 8192, 16384, 65536, 262144 };
 
 	cfg->rcvbuf_b = buffers[rng_range(rng, 0, 4)] + rng_range32(rng, 0, 999);
-	/* No stack chooses a unit that its whole buffer is only a few of. */
-	while (cfg->shift > 0 && (1u << cfg->shift) > cfg->rcvbuf_b / 16)
-		cfg->shift--;
+	bound_shift(cfg);
 	cfg->ts_start = rng_chance(rng, 300) ? UINT32_MAX - rng_range32(rng, 0, 3000)
 					     : (uint32_t)rng_next(rng);
 	cfg->ts_tick_ns = ticks[rng_range(rng, 0, 4)];
@@ -182,6 +187,8 @@ static void choose_kind(struct profile *profile, struct sim_rng *rng)
 		profile->client.aligned = profile->server.aligned = true;
 		profile->client.short_permille = profile->server.short_permille = 0;
 		profile->client.rcvbuf_b = profile->server.rcvbuf_b = 60000;
+		bound_shift(&profile->client);
+		bound_shift(&profile->server);
 		profile->client.stall_permille = profile->server.stall_permille = 0;
 		profile->client.read_gap_ns = profile->server.read_gap_ns = 0;
 		profile->client.read_max_b = profile->server.read_max_b = 1u << 20;
@@ -196,6 +203,7 @@ static void choose_kind(struct profile *profile, struct sim_rng *rng)
 		for (int i = 0; i < LINKS; i++)
 			profile->link[i].loss_permille /= 5;
 		profile->client.rcvbuf_b = rng_range32(rng, 4096, 16384);
+		bound_shift(&profile->client);
 		profile->client.stall_permille = 0;
 		profile->client.read_gap_ns = rng_range(rng, 1, 8) * MS;
 		profile->client.read_max_b = rng_range32(rng, 800, 4000);
