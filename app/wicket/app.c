@@ -71,6 +71,7 @@ static void h2_limits(const struct wk_conf *conf, struct wk_h2_limits *h2)
 	h2->header_list_b = conf->limits.header_list_kib * KIB;
 	h2->fields = conf->limits.header_fields;
 	h2->continuations = conf->limits.continuations;
+	h2->table_b = conf->limits.hpack_table_kib * KIB;
 	h2->streams = conf->limits.streams;
 	h2->pending = conf->limits.pending_replies;
 	h2->control_per_s = conf->limits.control_per_s;

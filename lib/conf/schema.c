@@ -128,6 +128,7 @@ static const struct key limits_keys[] = {
 	LIMIT(header_list_kib, 1, 256, 64, "KiB", "one decoded header list"),
 	LIMIT(header_fields, 16, 4096, 256, "fields", "fields of one header block"),
 	LIMIT(continuations, 0, 1024, 16, "frames", "CONTINUATION frames of one block"),
+	LIMIT(hpack_table_kib, 4, 512, 64, "KiB", "a table the client was told of unclamped"),
 	LIMIT(streams, 1, 65536, 256, "streams", "open calls of a connection"),
 	LIMIT(pending_replies, 1, 65536, 256, "replies", "replies that wait for room"),
 	LIMIT(control_per_s, 1, 1000000, 1000, "frames a second", "control frames of a connection"),

@@ -132,6 +132,7 @@ struct wk_conf {
 		uint32_t header_list_kib;
 		uint32_t header_fields;
 		uint32_t continuations;
+		uint32_t hpack_table_kib;
 		uint32_t streams;
 		uint32_t pending_replies;
 		uint32_t control_per_s;

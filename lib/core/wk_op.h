@@ -7,7 +7,10 @@
  * list does not cover is held: the judge will be shown the same bytes again, with more behind them.
  * An empty list means "hold everything". The list is bounded: when it is full, the judge returns
  * and is called again with the rest. Bytes named by an operation must stay valid until the next
- * call of the judge for any flow of the lcore. */
+ * call of the judge for any flow of the lcore.
+ *
+ * Some of the bytes shown may have gone out already, out of order: they can be judged, but not
+ * changed any more. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,6 +38,9 @@ struct wk_op {
 
 struct wk_op_list {
 	uint32_t n;
+	/* Set by the caller: none of the bytes shown at or beyond this place has gone out, some
+	 * before it have. */
+	uint32_t gone_b;
 	/* Bytes from the end of the last operation to the next frame boundary, or
 	 * WK_OP_BOUNDARY_UNKNOWN inside a frame header. */
 	uint32_t to_boundary_b;

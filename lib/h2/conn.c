@@ -13,6 +13,7 @@ const struct wk_h2_limits wk_h2_limits_default = {
 	.control_burst = 2000,
 	.control_frame_b = 16 * 1024,
 	.credit_b = 16 * 1024,
+	.table_b = 64 * 1024,
 	.hold_ns = 60 * 1000000000ull,
 };
 
@@ -75,7 +76,7 @@ static void note_held(struct wk_h2_conn *conn, const struct h2_cut *cut)
 int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
 	       const struct wk_h2_env *env, struct wk_op_list *ops)
 {
-	struct h2_cut cut = { conn, env, data, len_b, ops };
+	struct h2_cut cut = { conn, env, data, len_b, data + env->gone_b, ops };
 	enum h2_step step = H2_NEXT;
 
 	ops->n = 0;

@@ -41,6 +41,7 @@ static enum wk_h2_code code_of(enum wk_h2_error error)
 		return WK_H2_ENHANCE_YOUR_CALM;
 	case WK_H2_E_MEMORY:
 	case WK_H2_E_SERVER:
+	case WK_H2_E_TABLE_CAP:
 		return WK_H2_INTERNAL_ERROR;
 	default:
 		return WK_H2_PROTOCOL_ERROR;
@@ -57,6 +58,7 @@ static enum wk_counter counter_of(enum wk_h2_error error)
 	case WK_H2_E_FLOOD:
 	case WK_H2_E_QUEUE_CAP:
 	case WK_H2_E_HOLD_TIME:
+	case WK_H2_E_TABLE_CAP:
 	case WK_H2_E_MEMORY:
 		return WK_CNT_H2_CAPS;
 	default:

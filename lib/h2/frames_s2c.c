@@ -58,7 +58,7 @@ static enum h2_step settings_step(struct h2_cut *cut, const struct h2_frame *f)
 	struct wk_h2_conn *conn = cut->conn;
 	uint32_t whole_b = H2_FRAME_HDR_B + f->len_b;
 	bool clamping = !cut->env->passive && whole_b <= cut->env->lcore->out_cap_b;
-	bool first = !conn->settings_passed;
+	enum wk_h2_error error;
 
 	if (f->id != 0 || f->len_b % 6 != 0 || f->len_b > cut->env->limits->control_frame_b)
 		return h2_fail(cut, WK_H2_E_SERVER);
@@ -68,10 +68,13 @@ static enum h2_step settings_step(struct h2_cut *cut, const struct h2_frame *f)
 		h2_settings_server_ack(conn);
 		return pass_frame(cut, f);
 	}
-	/* Only the first SETTINGS are certain not to have gone out before they were judged: a
-	 * later one may have passed out of order, and its own value then counts as well. */
-	if (!h2_settings_server(conn, cut->data + H2_FRAME_HDR_B, f->len_b, first && clamping))
-		return h2_fail(cut, WK_H2_E_SERVER);
+	/* What the client may have read already cannot be changed, and counts. */
+	if (cut->data < cut->gone_end)
+		clamping = false;
+	error = h2_settings_server(conn, cut->data + H2_FRAME_HDR_B, f->len_b, clamping,
+				   cut->env->limits->table_b);
+	if (error != WK_H2_E_OK)
+		return h2_fail(cut, error);
 	h2_reward(conn, cut->env, REWARD_ASK);
 	conn->settings_passed = true;
 	if (!clamping || !clamp(cut, f))

@@ -11,7 +11,6 @@
 #define H2_ID_MASK          0x7fffffffu
 #define H2_FRAME_DEFAULT_B  16384u /* SETTINGS_MAX_FRAME_SIZE before any SETTINGS */
 #define H2_TABLE_DEFAULT_B  4096u  /* SETTINGS_HEADER_TABLE_SIZE before any SETTINGS */
-#define H2_TABLE_FOLLOWED_B 65536u /* largest table we follow when it could not be clamped */
 #define H2_WINDOW_DEFAULT_B 65535u /* INITIAL_WINDOW_SIZE before any SETTINGS */
 #define H2_ABSENT           UINT32_MAX
 #define H2_NOTES_MAX        16u
@@ -168,6 +167,7 @@ struct h2_cut {
 	const struct wk_h2_env *env;
 	const uint8_t *data;
 	uint32_t len_b;
+	const uint8_t *gone_end; /* what lies below may have gone out already */
 	struct wk_op_list *ops;
 };
 
@@ -280,8 +280,8 @@ void h2_stream_server_ended(struct h2_streams *streams, struct h2_stream *stream
 /* settings.c */
 bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
 			bool *full);
-bool h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
-			bool clamped);
+enum wk_h2_error h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
+				    bool clamped, uint32_t table_max_b);
 bool h2_settings_client_ack(struct wk_h2_conn *conn);
 void h2_settings_server_ack(struct wk_h2_conn *conn);
 

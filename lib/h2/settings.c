@@ -90,22 +90,23 @@ bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_
 	return true;
 }
 
-/* clamped: the client is certain to read H2_TABLE_DEFAULT_B instead of any higher table size. */
-bool h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
-			bool clamped)
+/* clamped: the client is certain to read H2_TABLE_DEFAULT_B instead of any higher table size. If it
+ * is not, what it has been told is followed up to table_max_b. */
+enum wk_h2_error h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
+				    bool clamped, uint32_t table_max_b)
 {
 	uint32_t cap = clamped ? H2_TABLE_DEFAULT_B : H2_ID_MASK;
 	struct h2_note note;
 
 	if (!read_settings(payload, len_b, &note, &conn->max_frame_b))
-		return false;
+		return WK_H2_E_SERVER;
 	if (note.table_last_b != H2_ABSENT) {
 		note.table_min_b = note.table_min_b > cap ? cap : note.table_min_b;
 		note.table_last_b = note.table_last_b > cap ? cap : note.table_last_b;
-		if (note.table_last_b > H2_TABLE_FOLLOWED_B)
-			return false;
+		if (note.table_last_b > H2_TABLE_DEFAULT_B && note.table_last_b > table_max_b)
+			return WK_H2_E_TABLE_CAP;
 	}
-	return push(&conn->server_notes, &note);
+	return push(&conn->server_notes, &note) ? WK_H2_E_OK : WK_H2_E_SERVER;
 }
 
 /* The client acknowledges the server's oldest SETTINGS: its encoder follows from here on.

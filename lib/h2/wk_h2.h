@@ -10,7 +10,7 @@
  * Client to server, each frame header, header block and control frame is pinned, DATA payload
  * passes, frames of denied streams are deleted; a header block is held until it is complete. Server
  * to client everything passes, but for a HEADER_TABLE_SIZE above 4096 in SETTINGS, which is
- * patched.
+ * patched unless it has gone out already: then the decoder follows it, up to a limit.
  *
  * Knows no TCP and no policy. Owner: one lcore, that of `lcore`. Memory: about 700 bytes, the HPACK
  * decoder (1.3 to 16 KiB), 16 bytes an open stream and about 64 a waiting reply, from env->mem. */
@@ -61,6 +61,7 @@ enum wk_h2_code {
 	X(PUSH, h2_push, "PUSH_PROMISE from a client")                                             \
 	X(WINDOW, h2_window, "WINDOW_UPDATE of zero, or beyond the largest window")                \
 	X(HPACK, hpack_error, "a header block that does not decode")                               \
+	X(TABLE_CAP, hpack_table_cap, "a header table above its limit")                            \
 	X(BLOCK_CAP, hdr_block_cap, "a header block above its limit")                              \
 	X(CONTINUATION_CAP, continuation_cap, "too many CONTINUATION frames")                      \
 	X(FLOOD, flood_ctl, "too many control frames")                                             \
@@ -86,6 +87,7 @@ struct wk_h2_limits {
 	uint32_t control_burst;   /* and at once */
 	uint32_t control_frame_b; /* a held frame that is neither HEADERS nor DATA */
 	uint32_t credit_b;        /* coalescing of connection-window credit (16 KiB) */
+	uint32_t table_b;         /* HPACK table, where the client has read more than 4096 */
 	uint64_t hold_ns;         /* longest time a client may take over what is held; 0: any */
 };
 extern const struct wk_h2_limits wk_h2_limits_default;
@@ -154,6 +156,9 @@ struct wk_h2_env {
 	/* Nothing may be changed: every verdict counts as ALLOW, a refused request passes, nothing
 	 * becomes pending, no value is patched. */
 	bool passive;
+	/* Of the bytes shown to wk_h2_feed: those at or beyond this place have not gone out yet.
+	 * Others may have, and cannot be changed. */
+	uint32_t gone_b;
 	void *user;
 };
 

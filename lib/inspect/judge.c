@@ -82,6 +82,7 @@ static int judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_
 		if (!flow->h2)
 			return give_up(inspect, WK_H2_E_MEMORY, len_b, ops);
 	}
+	inspect->h2_env.gone_b = ops->gone_b;
 	if (wk_h2_feed(flow->h2, dir, data, len_b, &inspect->h2_env, ops) < 0)
 		return give_up(inspect, wk_h2_error(flow->h2), len_b, ops);
 	for (uint32_t i = 0; i < ops->n; i++)

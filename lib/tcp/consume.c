@@ -34,16 +34,17 @@ static bool apply_pass(struct ctx *c, struct wk_tcp_half *half, const struct vie
 	return true;
 }
 
-/* Has any of the next len_b bytes been forwarded already, out of order? */
-static bool has_gone(const struct wk_tcp_half *half, uint32_t len_b)
+/* Where the last of the next len_b bytes ends that has been forwarded already, out of order. */
+static uint32_t gone_b(const struct wk_tcp_half *half, uint32_t len_b)
 {
-	if (half->gone_in > half->e_in)
-		return true;
-	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo; ooo = ooo->next)
-		if ((ooo->gone || ooo->touched) && ooo->in_off < half->e_in + len_b &&
-		    ooo->in_off + ooo->len_b > half->e_in)
-			return true;
-	return false;
+	uint64_t end = half->gone_in, limit = half->e_in + len_b;
+
+	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo && ooo->in_off < limit; ooo = ooo->next)
+		if ((ooo->gone || ooo->touched) && ooo->in_off + ooo->len_b > end)
+			end = ooo->in_off + ooo->len_b;
+	if (end <= half->e_in)
+		return 0;
+	return end < limit ? (uint32_t)(end - half->e_in) : len_b;
 }
 
 static bool apply(struct ctx *c, struct wk_tcp_half *half, const struct view *view,
@@ -63,8 +64,8 @@ static bool apply(struct ctx *c, struct wk_tcp_half *half, const struct view *vi
 		c->cut = true;
 		return add(c, half, REC_REPL, op->in_len_b, op->out_bytes, op->out_len_b);
 	case WK_OP_PATCH:
-		/* What has gone out cannot be changed any more. */
-		if (has_gone(half, op->in_len_b))
+		/* What has gone out cannot be changed any more, and the judge was told. */
+		if (gone_b(half, op->in_len_b) > 0)
 			return false;
 		c->cut = true;
 		return add(c, half, REC_PATCH, op->in_len_b, op->out_bytes, op->in_len_b);
@@ -104,6 +105,7 @@ static bool judge(struct ctx *c, enum wk_dir dir, struct view *view)
 
 	while (view->done_b < view->len_b) {
 		ops.n = 0;
+		ops.gone_b = gone_b(stream(c->flow, dir), view->len_b - view->done_b);
 		ops.to_boundary_b = WK_OP_BOUNDARY_UNKNOWN;
 		if (c->env->hooks->judge(c->env->user, dir, view->data + view->done_b,
 					 view->len_b - view->done_b, &ops) < 0) {

@@ -27,22 +27,6 @@ void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const 
 	printf(" %s\n", what);
 }
 
-/* A PATCH of bytes that have gone out already cannot be carried out: the flow may be reset. */
-static void look_for_late_patch(struct box *box, const struct wk_op_list *ops)
-{
-	uint64_t out = box->flow.half[WK_S2C].e_out;
-
-	for (uint32_t i = 0; i < ops->n; i++) {
-		uint64_t end = out + ops->ops[i].in_len_b;
-		const struct range *next = ranges_next(&box->check.half[WK_S2C].sent, out);
-
-		if (ops->ops[i].kind == WK_OP_PATCH &&
-		    (ranges_find(&box->check.half[WK_S2C].sent, out) || (next && next->from < end)))
-			box->excused = true;
-		out = end;
-	}
-}
-
 static bool holds(void *user, enum wk_dir dir, uint64_t in)
 {
 	const struct box *box = user;
@@ -66,8 +50,6 @@ static int hook_judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t
 	struct box *box = user;
 	int ret = judge_bytes(&box->judge, dir, data, len_b, ops);
 
-	if (ret == 0 && dir == WK_S2C)
-		look_for_late_patch(box, ops);
 	if (box->cfg.verbose)
 		printf("%12.6f judge %s %u bytes: %d, %u ops, in %" PRIu64 " out %" PRIu64 "\n",
 		       (double)box->now_ns / 1e9, dir == WK_C2S ? "c>s" : "s>c", len_b, ret, ops->n,

@@ -29,7 +29,7 @@ struct box {
 	struct wk_tcp_flow flow;
 	bool has_flow;
 	bool had_flow;
-	bool excused; /* asked for something impossible: a reset is the answer */
+	bool excused; /* the operator has reset it */
 	uint64_t now_ns;
 	uint64_t waits_ns;  /* since when the oldest insertion waits; 0: none does */
 	uint64_t waited_ns; /* the longest wait */

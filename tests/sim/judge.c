@@ -28,7 +28,7 @@ void judge_fini(struct judge *judge)
 }
 
 /* One operation for a whole frame. @return false when the list is full. */
-static bool whole(struct judge *judge, const uint8_t *p, const struct proto_hdr *hdr,
+static bool whole(struct judge *judge, const uint8_t *p, const struct proto_hdr *hdr, bool gone,
 		  struct wk_op_list *ops)
 {
 	uint32_t len_b = PROTO_HDR_B + hdr->len_b;
@@ -52,7 +52,7 @@ static bool whole(struct judge *judge, const uint8_t *p, const struct proto_hdr 
 		judge->scratch_b += out_b;
 		return true;
 	default:
-		if (!proto_patch(p, len_b, out))
+		if (gone || !proto_patch(p, len_b, out))
 			return wk_op_push(ops, WK_OP_PASS, len_b, true);
 		judge->scratch_b += len_b;
 		return wk_op_push_bytes(ops, WK_OP_PATCH, len_b, out, len_b, true);
@@ -118,7 +118,7 @@ static int64_t client_frame(struct judge *judge, struct judge_dir *d, const uint
 	case PROTO_CTRL:
 	case PROTO_DENY:
 	case PROTO_REPL:
-		if (avail_b < PROTO_HDR_B + hdr.len_b || !whole(judge, p, &hdr, ops))
+		if (avail_b < PROTO_HDR_B + hdr.len_b || !whole(judge, p, &hdr, false, ops))
 			return 0;
 		return PROTO_HDR_B + hdr.len_b;
 	default:
@@ -128,7 +128,7 @@ static int64_t client_frame(struct judge *judge, struct judge_dir *d, const uint
 
 /* A server's header passes piece by piece; SETTINGS are held as soon as their kind is known. */
 static int64_t server_frame(struct judge *judge, struct judge_dir *d, const uint8_t *p,
-			    uint32_t avail_b, struct wk_op_list *ops)
+			    uint32_t avail_b, bool gone, struct wk_op_list *ops)
 {
 	struct proto_hdr hdr;
 	uint32_t n;
@@ -138,7 +138,7 @@ static int64_t server_frame(struct judge *judge, struct judge_dir *d, const uint
 		if (!d->started && hdr.kind != PROTO_SETTINGS)
 			return -EPROTO;
 		if (hdr.kind == PROTO_SETTINGS) {
-			if (avail_b < PROTO_HDR_B + hdr.len_b || !whole(judge, p, &hdr, ops))
+			if (avail_b < PROTO_HDR_B + hdr.len_b || !whole(judge, p, &hdr, gone, ops))
 				return 0;
 			d->started = true;
 			d->rem_kind = hdr.kind;
@@ -268,15 +268,15 @@ int judge_bytes(struct judge *judge, enum wk_dir dir, const uint8_t *data, uint3
 	judge->scratch_b = 0;
 	ops->n = 0;
 	while (at < len_b && n > 0) {
-		bool starts = d->rem_b == 0;
+		bool starts = d->rem_b == 0, gone = at < ops->gone_b;
 
 		if (d->rem_b > 0)
 			n = stream_on(d, len_b - at, ops);
 		else if (dir == WK_C2S)
 			n = client_frame(judge, d, data + at, len_b - at, ops);
 		else
-			n = server_frame(judge, d, data + at, len_b - at, ops);
-		if (n > 0 && starts && judge->passive)
+			n = server_frame(judge, d, data + at, len_b - at, gone, ops);
+		if (n > 0 && starts && (judge->passive || (gone && dir == WK_S2C)))
 			ranges_add(&d->watched, d->in_b + at, d->in_b + at + (uint32_t)n);
 		if (n > 0)
 			at += (uint32_t)n;

@@ -43,7 +43,7 @@ struct judge_dir {
 	uint32_t cap_map;
 	int64_t shift_max; /* highest in - out since last asked */
 	int64_t shift_min;
-	struct ranges watched; /* frames that began while nothing was to be changed */
+	struct ranges watched; /* frames that began while nothing was to be changed, or could */
 	struct ranges kept;    /* what the box has had to keep for a while: payload offsets */
 	uint8_t *held;         /* what was left over at the last call */
 	uint32_t held_b;

@@ -83,8 +83,14 @@ static uint64_t insertion(struct reference_got *got, uint64_t at, const char **w
 	return left_b < len_b ? left_b : len_b;
 }
 
+enum patching {
+	PATCH_MAY = 0,
+	PATCH_MUST,
+	PATCH_NEVER,
+};
+
 static const char *same_frame(const uint8_t *sent, uint64_t sent_b, const uint8_t *got,
-			      uint64_t got_b, bool must)
+			      uint64_t got_b, enum patching patching)
 {
 	uint64_t n = sent_b < got_b ? sent_b : got_b;
 	uint8_t *patched = malloc(sent_b);
@@ -93,15 +99,22 @@ static const char *same_frame(const uint8_t *sent, uint64_t sent_b, const uint8_
 	if (!patched)
 		abort();
 	if (memcmp(sent, got, n) != 0) {
-		/* Only the first SETTINGS must be patched: later ones may have gone out already. */
-		if (sent[3] != PROTO_SETTINGS || !proto_patch(sent, (uint32_t)sent_b, patched) ||
-		    memcmp(patched, got, n) != 0)
+		if (patching == PATCH_NEVER || sent[3] != PROTO_SETTINGS ||
+		    !proto_patch(sent, (uint32_t)sent_b, patched) || memcmp(patched, got, n) != 0)
 			wrong = "the client got other bytes than the server sent";
-	} else if (must && n == sent_b && proto_patch(sent, (uint32_t)sent_b, patched)) {
-		wrong = "the first SETTINGS were not patched";
+	} else if (patching == PATCH_MUST && n == sent_b && sent[3] == PROTO_SETTINGS &&
+		   proto_patch(sent, (uint32_t)sent_b, patched)) {
+		wrong = "SETTINGS were not patched";
 	}
 	free(patched);
 	return wrong;
+}
+
+static enum patching patching_at(const struct reference_got *got, uint64_t at)
+{
+	if (at >= got->judged_b)
+		return PATCH_MAY;
+	return ranges_find(got->watched, at) ? PATCH_NEVER : PATCH_MUST;
 }
 
 const char *reference_server(const uint8_t *sent, uint64_t sent_b, struct reference_got *got)
@@ -125,7 +138,7 @@ const char *reference_server(const uint8_t *sent, uint64_t sent_b, struct refere
 		proto_read(sent + at, &hdr);
 		n = PROTO_HDR_B + (uint64_t)hdr.len_b;
 		wrong = same_frame(sent + at, n, got->bytes + from, got->len_b - from,
-				   at == 0 && !got->may_stay);
+				   patching_at(got, at));
 		may_insert = hdr.kind != PROTO_HEAD;
 		from += n < got->len_b - from ? n : got->len_b - from;
 		at += n;

@@ -18,7 +18,10 @@ struct reference_got {
 	bool whole;    /* the stream has ended in order: nothing may be missing */
 	uint64_t salt; /* of the insertions */
 	uint32_t max_b;
-	bool may_stay;     /* not even the first SETTINGS need be patched */
+	/* SETTINGS that begin there stay as they are: nothing was to be changed, or they had gone
+	 * out already. */
+	const struct ranges *watched;
+	uint64_t judged_b; /* beyond it they may or may not */
 	uint32_t inserted; /* result: insertions found */
 };
 

@@ -238,7 +238,8 @@ static void check_client_got(struct run *run)
 		.whole = !aborted(run),
 		.salt = run->box.judge.salt,
 		.max_b = run->profile->insert_max_b,
-		.may_stay = run->profile->kind == PROFILE_SWITCH,
+		.watched = &run->box.judge.dir[WK_S2C].watched,
+		.judged_b = run->box.judge.dir[WK_S2C].in_b,
 	};
 	const char *wrong;
 

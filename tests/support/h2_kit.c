@@ -293,6 +293,7 @@ static size_t show(struct h2_kit *kit, enum wk_dir dir)
 
 	assert(copy);
 	memcpy(copy + 1, held->p, held->n); /* and is not aligned */
+	kit->env.gone_b = kit->gone ? (uint32_t)held->n : 0;
 	if (wk_h2_feed(kit->conn, dir, copy + 1, (uint32_t)held->n, &kit->env, &ops) < 0) {
 		assert(wk_h2_error(kit->conn) != WK_H2_E_OK);
 		kit->ended = true;

@@ -66,6 +66,7 @@ struct h2_kit {
 	struct h2_bytes out[2];  /* gone out */
 	bool at_boundary;        /* of the stream to the client */
 	uint32_t room_b;         /* for insertions */
+	bool gone;               /* what is shown has gone out already */
 	bool ended;              /* feed said so */
 	bool frozen_policy;      /* verdict RESET for what is not allowed */
 	enum wk_h2_reply reply;

@@ -151,6 +151,61 @@ static void a_connection_that_says_nothing_takes_no_memory(void **state)
 	rig_free(rig);
 }
 
+/* SETTINGS with a table of size_b that arrive before the PING in front of them: they have gone out
+ * when they are read. */
+static void table_out_of_order(struct attack *a, uint32_t size_b)
+{
+	const uint8_t setting[] = { 0,
+				    1,
+				    (uint8_t)(size_b >> 24),
+				    (uint8_t)(size_b >> 16),
+				    (uint8_t)(size_b >> 8),
+				    (uint8_t)size_b };
+	struct pair_end *server = &a->rig->pair.end[WK_S2C];
+	uint8_t ping[32], settings[32], frame[PAIR_FRAME_MAX_B];
+	uint32_t ping_b = h2w_frame(ping, H2W_PING, 0, 0, "12345678", 8), n;
+	uint32_t settings_b = h2w_frame(settings, H2W_SETTINGS, 0, 0, setting, sizeof(setting));
+
+	n = pair_send_at(&a->rig->pair, WK_S2C, server->nxt + ping_b, server->ack,
+			 PAIR_ACK | PAIR_PSH, settings, settings_b, frame);
+	assert_int_equal(rig_frame(a->rig, WK_S2C, frame, n), WK_INSPECT_FORWARD);
+	assert_true(rig_all_same(a->rig));
+	rig_send(a->rig, WK_S2C, PAIR_ACK | PAIR_PSH, ping, ping_b);
+	if (a->rig->pair.end[WK_S2C].reset)
+		return;
+	/* The end of the pair keeps nothing that comes out of order. */
+	rig_send(a->rig, WK_S2C, PAIR_ACK | PAIR_PSH, settings, settings_b);
+	assert_true(rig_all_same(a->rig));
+	rig_ack(a->rig, WK_C2S);
+	n = h2w_frame(settings, H2W_SETTINGS, H2W_ACK, 0, NULL, 0);
+	put(a, a->at, PAIR_ACK | PAIR_PSH, settings, n);
+	sent_to(a, a->at + n);
+}
+
+/* D09: such a table cannot be clamped any more, and is followed up to a limit. */
+static void a_table_that_was_told_out_of_order_is_followed(void **state)
+{
+	struct attack *a = attack_start();
+
+	(void)state;
+	table_out_of_order(a, 65536);
+	assert_int_equal(a->rig->stats.counter[WK_CNT_CLAMP_TABLE], 0);
+	nghttp2_hd_inflate_change_table_size(a->rig->server.inflater, 65536);
+	SEND_BLOCK(a, 1, "\x3f\xe1\xff\x03" POST_HTTP "\x44\x1e" DENIED REST);
+	expect_denied(a, 1);
+	SEND_BLOCK(a, 3, POST_HTTP "\xbe" REST);
+	expect_denied(a, 3);
+	SEND_BLOCK(a, 5, POST_HTTP PLAIN ALLOWED REST);
+	expect_served(a, 5, ALLOWED);
+	attack_end(a);
+
+	a = attack_start();
+	table_out_of_order(a, 65537);
+	assert_true(a->rig->pair.end[WK_C2S].reset && a->rig->pair.end[WK_S2C].reset);
+	assert_int_equal(a->rig->stats.counter[WK_CNT_H2_CAPS], 1);
+	attack_end(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +214,7 @@ int main(void)
 		cmocka_unit_test(a_header_frame_of_absurd_length_goes_nowhere),
 		cmocka_unit_test(nothing_is_said_behind_the_fin_of_the_server),
 		cmocka_unit_test(a_connection_that_says_nothing_takes_no_memory),
+		cmocka_unit_test(a_table_that_was_told_out_of_order_is_followed),
 	};
 
 	return cmocka_run_group_tests(tests, rig_eal_start, rig_eal_stop);

@@ -576,6 +576,80 @@ static void a_large_table_is_clamped_unless_passive(void **state)
 	h2_case_run(run_clamp, &no);
 }
 
+/* SETTINGS that overtook a lost segment: the client uses the table it was told of. */
+struct late {
+	uint32_t said_b;
+	uint32_t used_b;
+	enum wk_h2_error error;
+	bool gone;
+};
+
+static void run_late(struct h2_kit *kit, const void *arg)
+{
+	const struct late *late = arg;
+	const uint32_t said[][2] = { { 1, late->said_b } };
+	struct h2_bytes hello = { 0 }, block = { 0 };
+	struct h2_seen seen;
+
+	h2_kit_start(kit);
+	h2_put_settings(&hello, said, 1);
+	kit->gone = late->gone;
+	h2_kit_send(kit, WK_S2C, hello.p, hello.n);
+	kit->gone = false;
+	if (!kit->ended) {
+		assert_true(h2_kit_nth(kit, WK_S2C, 2, &seen));
+		assert_int_equal(seen.payload[3] << 16 | seen.payload[4] << 8 | seen.payload[5],
+				 late->gone ? late->said_b : 4096);
+		h2_kit_frame(kit, WK_C2S, 4, 1, 0, NULL, 0);
+		h2_enc_int(&block, 0x20, 5, late->used_b);
+		h2_put_block(&kit->enc, &block, H2_ALLOWED);
+		h2_kit_frame(kit, WK_C2S, 1, 5, 1, block.p, block.n);
+	}
+	assert_int_equal(wk_h2_error(kit->conn), late->error);
+	h2_bytes_free(&hello);
+	h2_bytes_free(&block);
+}
+
+static void a_large_table_that_the_client_knows_of_is_followed_up_to_a_limit(void **state)
+{
+	static const struct late rows[] = {
+		{ 65536, 65536, WK_H2_E_OK, true },        { 65536, 100, WK_H2_E_OK, true },
+		{ 8192, 8192, WK_H2_E_OK, true },          { 8192, 8193, WK_H2_E_HPACK, true },
+		{ 65537, 65537, WK_H2_E_TABLE_CAP, true }, { 1u << 30, 0, WK_H2_E_TABLE_CAP, true },
+		{ 65536, 4096, WK_H2_E_OK, false },        { 65536, 4097, WK_H2_E_HPACK, false },
+		{ 1u << 30, 4096, WK_H2_E_OK, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		h2_case_run(run_late, &rows[i]);
+}
+
+/* A byte of the frame has gone, or none has. */
+static void a_frame_of_which_nothing_has_gone_is_clamped(void **state)
+{
+	static const uint32_t said[][2] = { { 1, 8192 } };
+	struct h2_kit kit;
+
+	(void)state;
+	for (uint32_t gone_b = 0; gone_b < 3; gone_b++) {
+		struct h2_bytes bytes = { 0 };
+		struct wk_op_list ops;
+
+		h2_kit_init(&kit, H2_WHOLE, 0);
+		h2_kit_start(&kit);
+		h2_put(&bytes, 6, 0, 0, "12345678", 8);
+		kit.env.gone_b = (uint32_t)bytes.n + gone_b - 1;
+		h2_put_settings(&bytes, said, 1);
+		assert_int_equal(wk_h2_feed(kit.conn, WK_S2C, bytes.p, (uint32_t)bytes.n, &kit.env,
+					    &ops),
+				 0);
+		assert_int_equal(ops.ops[ops.n - 1].kind, gone_b < 2 ? WK_OP_PATCH : WK_OP_PASS);
+		h2_bytes_free(&bytes);
+		h2_kit_fini(&kit);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -591,6 +665,8 @@ int main(void)
 		cmocka_unit_test(real_peers_agree_whatever_their_table_sizes),
 		cmocka_unit_test(table_sizes_that_change_on_the_way_are_followed),
 		cmocka_unit_test(a_large_table_is_clamped_unless_passive),
+		cmocka_unit_test(a_large_table_that_the_client_knows_of_is_followed_up_to_a_limit),
+		cmocka_unit_test(a_frame_of_which_nothing_has_gone_is_clamped),
 	};
 
 	return cmocka_run_group_tests_name("h2_hpack", tests, NULL, NULL);
