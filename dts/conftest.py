@@ -28,6 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="a file as configurations/virtual.example.yaml")
     group.addoption("--keep-files", action="store_true",
                     help="keep the files of cases that passed, too")
+    group.addoption("--workers", type=int, default=0,
+                    help="workers of every firewall that does not say how many")
     group.addoption("--long", action="store_true",
                     help="every combination where a suite has chosen some")
     group.addoption("--seed", type=int, default=0,
@@ -38,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "deadline(seconds): how long a case may take")
     if config.option.configuration:
         settings.load(config.option.configuration)
+    settings.workers = config.option.workers or settings.workers
     settings.long = settings.long or config.option.long
     settings.seed = config.option.seed or settings.seed
     if os.geteuid() != 0:

@@ -37,8 +37,11 @@ struct wk_app {
 	pthread_mutex_t ask_lock; /* one question at a time */
 
 	uint32_t n_workers;
-	struct wk_worker *workers[WK_CONF_WIRES_MAX];
+	struct wk_team team;
+	uint32_t ref_secret; /* of the references that clients read */
+	struct wk_worker *workers[WK_CONF_WORKERS_MAX];
 	uint32_t launched;
+	uint32_t cut_number; /* of the last question for counters; under ask_lock */
 
 	struct wk_events events;
 	int signal_fd;
@@ -52,6 +55,12 @@ void wk_app_snapshot_fini(struct wk_app *app);
 int wk_app_workers_init(struct wk_app *app);
 /* Stops what is launched: resets edited flows, waits for the workers, writes their last events. */
 void wk_app_workers_fini(struct wk_app *app);
+
+/* app_worker.c: parts of the tables. 0 or -errno; app_team_make logs. */
+int wk_app_team_make(struct wk_app *app);
+int wk_app_worker_make(struct wk_app *app, uint32_t index);
+/* rss.c: who owns the packets of each wire, once the ports are started. 0 or -errno, logged. */
+int wk_app_rss_init(struct wk_app *app);
 
 /* Lets the workers poll their ports, once those are started. */
 void wk_app_run(struct wk_app *app);

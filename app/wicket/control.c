@@ -111,7 +111,7 @@ static void link_changed(void *user, struct wk_port *port)
 struct watchdog {
 	uint64_t interval_ns; /* 0: nobody watches */
 	uint64_t fed_ns;
-	uint64_t loops[WK_CONF_WIRES_MAX];
+	uint64_t loops[WK_CONF_WORKERS_MAX];
 	bool told;
 };
 

@@ -104,10 +104,10 @@ int wk_eal_start(const struct wk_conf *conf, char *const *extra, int n_extra,
 	if (rc != 0)
 		return rc;
 	WK_LOG(eal, NOTICE,
-	       "memory: %u MiB (%u packet buffers of %u bytes, %u KiB held, %u flows "
-	       "a worker)%s\n",
+	       "memory: %u MiB (%u packet buffers of %u bytes, %u KiB held, %u flows, "
+	       "%u workers)%s\n",
 	       wk_eal_memory_mib(conf), wk_eal_mbufs(conf), wk_eal_mbuf_room_b(conf),
-	       conf->limits.held_kib, conf->limits.flows,
+	       conf->limits.held_kib, conf->limits.flows, conf->workers,
 	       argv->no_huge ? ", without hugepages" : "");
 	log_argv(argv);
 	argv->passed = calloc((size_t)argv->n + 1, sizeof(*argv->passed));
@@ -120,9 +120,9 @@ int wk_eal_start(const struct wk_conf *conf, char *const *extra, int n_extra,
 		       strerror(-rc), wk_eal_memory_mib(conf));
 		return rc;
 	}
-	if (rte_lcore_count() < wk_eal_workers(conf) + 1) {
+	if (rte_lcore_count() < conf->workers + 1) {
 		WK_LOG(eal, ERR, "%u lcores for %u workers: one more than workers is needed\n",
-		       rte_lcore_count(), wk_eal_workers(conf));
+		       rte_lcore_count(), conf->workers);
 		rte_eal_cleanup();
 		return -EINVAL;
 	}

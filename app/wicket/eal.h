@@ -40,10 +40,8 @@ struct wk_eal_argv {
  * device. */
 bool wk_eal_device(const char *device, char *name, size_t size_b);
 
-/* Workers that have something to do: a wire belongs to one worker. */
-uint32_t wk_eal_workers(const struct wk_conf *conf);
-/* Packet buffers of all ports and workers (design figure: descriptors, bursts, caches, held), and
- * what one takes. */
+/* Packet buffers of all ports and workers (descriptors, bursts, caches, hand-over, held), and what
+ * one takes. */
 uint32_t wk_eal_mbufs(const struct wk_conf *conf);
 uint32_t wk_eal_mbuf_room_b(const struct wk_conf *conf);
 /* Memory for pools, arenas, flow tables and classifiers, in MiB: what EAL has to have. */

@@ -22,6 +22,8 @@
 #define ACL_RULE_B (16ull * 1024)
 #define FLOW_B     (sizeof(struct wk_tcp_flow) + 2 * sizeof(struct wk_flow_key) + 1024)
 #define MBUF_B     (sizeof(struct rte_mbuf) + 192)
+/* Of each worker beside its shares: wheel, HTTP/2's tables, struct wk_worker. */
+#define WORKER_B (2 * MIB)
 
 bool wk_eal_device(const char *device, char *name, size_t size_b)
 {
@@ -35,15 +37,12 @@ bool wk_eal_device(const char *device, char *name, size_t size_b)
 	return true;
 }
 
-uint32_t wk_eal_workers(const struct wk_conf *conf)
-{
-	return RTE_MIN(conf->workers, conf->n_wires);
-}
-
 uint32_t wk_eal_mbufs(const struct wk_conf *conf)
 {
-	return conf->n_ports * (WK_PORT_RX_DESC + WK_PORT_TX_DESC) +
-	       (wk_eal_workers(conf) + 1) * (4 * WK_BURST_MAX + WK_POOL_CACHE) +
+	uint32_t handover = conf->workers > 1 ? conf->workers * conf->limits.handover : 0;
+
+	return conf->n_ports * conf->workers * (WK_PORT_RX_DESC + WK_PORT_TX_DESC) +
+	       (conf->workers + 1) * (4 * WK_BURST_MAX + WK_POOL_CACHE) + handover +
 	       conf->limits.held_mbufs;
 }
 
@@ -65,11 +64,13 @@ uint32_t wk_eal_mbuf_room_b(const struct wk_conf *conf)
 
 uint32_t wk_eal_memory_mib(const struct wk_conf *conf)
 {
-	uint64_t worker_b = conf->limits.held_kib * 1024ull + conf->limits.flows * FLOW_B +
-			    wk_event_ring_footprint() + wk_frag_footprint(conf->limits.fragments);
-	uint64_t sum_b = BASE_B + ACL_B + conf->n_acl * ACL_RULE_B +
-			 wk_eal_workers(conf) * worker_b +
-			 wk_eal_mbufs(conf) * (MBUF_B + wk_eal_mbuf_room_b(conf));
+	uint64_t shared_b = conf->limits.held_kib * 1024ull + conf->limits.flows * FLOW_B;
+	uint64_t worker_b = wk_event_ring_footprint() +
+			    wk_frag_footprint(conf->limits.fragments / conf->workers) + WORKER_B +
+			    conf->limits.handover * 2 * sizeof(void *);
+	uint64_t sum_b = BASE_B + ACL_B + conf->n_acl * ACL_RULE_B + shared_b +
+			 conf->workers * worker_b +
+			 (uint64_t)wk_eal_mbufs(conf) * (MBUF_B + wk_eal_mbuf_room_b(conf));
 
 	/* A quarter more: blocks are rounded up and never fit without a gap. */
 	return (uint32_t)((sum_b + sum_b / 4) / MIB) + 1;
@@ -132,7 +133,7 @@ static bool has(const struct given *given, const char *option)
 static void add_lcores(struct wk_eal_argv *argv, const struct wk_conf *conf,
 		       const struct wk_eal_host *host)
 {
-	uint32_t n = wk_eal_workers(conf) + 1;
+	uint32_t n = conf->workers + 1;
 	char all[WK_CPUS_MAX * 6] = "";
 	char list[1024] = "";
 	size_t len_b = 0;

@@ -69,7 +69,9 @@ static void eal_fini(struct wk_app *app)
 
 static int ports_init(struct wk_app *app)
 {
-	return wk_ports_start(&app->ports);
+	int rc = wk_ports_start(&app->ports);
+
+	return rc == 0 ? wk_app_rss_init(app) : rc;
 }
 
 /* A step that fails has cleaned up after itself. */

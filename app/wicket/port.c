@@ -44,17 +44,18 @@ static uint16_t device_mtu(const struct wk_port *port, const struct rte_eth_dev_
 	return (uint16_t)(port->mtu + WK_PORT_L2_B - overhead_b);
 }
 
-static int port_queues(const struct wk_port *port)
+static int port_queues(const struct wk_port *port, uint32_t n)
 {
 	uint16_t rx = WK_PORT_RX_DESC;
 	uint16_t tx = WK_PORT_TX_DESC;
 	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx, &tx);
 	unsigned int socket = (unsigned int)port->socket_id;
 
-	if (rc == 0)
-		rc = rte_eth_rx_queue_setup(port->id, 0, rx, socket, NULL, port->pool);
-	if (rc == 0)
-		rc = rte_eth_tx_queue_setup(port->id, 0, tx, socket, NULL);
+	for (uint16_t q = 0; q < n && rc == 0; q++) {
+		rc = rte_eth_rx_queue_setup(port->id, q, rx, socket, NULL, port->pool);
+		if (rc == 0)
+			rc = rte_eth_tx_queue_setup(port->id, q, tx, socket, NULL);
+	}
 	return rc;
 }
 
@@ -67,7 +68,21 @@ static int port_mtu(const struct wk_port *port, uint16_t mtu)
 	return rte_eth_dev_set_mtu(port->id, mtu);
 }
 
-static int port_configure(struct wk_port *port)
+/* Each worker has a queue of its own in both directions. */
+static int enough_queues(const struct wk_port *port, const struct rte_eth_dev_info *info,
+			 uint32_t n)
+{
+	if (info->max_rx_queues >= n && info->max_tx_queues >= n)
+		return 0;
+	WK_LOG(port, ERR,
+	       "port %s (%s) has %u rx and %u tx queues, %u workers need one of each: set workers "
+	       "to %u, or give the device more queues\n",
+	       port->name, port->device, info->max_rx_queues, info->max_tx_queues, n,
+	       (unsigned int)RTE_MIN(info->max_rx_queues, info->max_tx_queues));
+	return -ENOTSUP;
+}
+
+static int port_configure(struct wk_port *port, uint32_t n)
 {
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf = { .rxmode = { .mq_mode = RTE_ETH_MQ_RX_NONE } };
@@ -75,14 +90,19 @@ static int port_configure(struct wk_port *port)
 
 	if (rc != 0)
 		return port_failed(port, "cannot be asked for what it is", rc);
+	rc = enough_queues(port, &info, n);
+	if (rc != 0)
+		return rc;
 	/* A virtual device would compute the checksums of unguarded traffic as well. */
 	if (port->pci)
 		conf.rxmode.offloads = CSUM_OFFLOADS & info.rx_offload_capa;
+	if (port->pci && n > 1)
+		wk_port_rss_ask(&info, &conf);
 	conf.rxmode.mtu = device_mtu(port, &info);
-	rc = rte_eth_dev_configure(port->id, 1, 1, &conf);
+	rc = rte_eth_dev_configure(port->id, (uint16_t)n, (uint16_t)n, &conf);
 	if (rc != 0)
 		return port_failed(port, "cannot be configured (is the MTU one it takes?)", rc);
-	rc = port_queues(port);
+	rc = port_queues(port, n);
 	if (rc != 0)
 		return port_failed(port, "no queues", rc);
 	rc = needed_on_nic(port, "MTU", port_mtu(port, device_mtu(port, &info)));
@@ -110,7 +130,7 @@ static int port_open(struct wk_port *port, const struct wk_conf *conf,
 	port->pool = wk_port_pool(conf, port->socket_id);
 	if (!port->pool)
 		return -ENOMEM;
-	return port_configure(port);
+	return port_configure(port, conf->workers);
 }
 
 int wk_ports_open(struct wk_ports *ports, const struct wk_conf *conf)

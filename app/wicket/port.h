@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* port.h - the ports of the wires, from a device string to a running queue.
+/* port.h - the ports of the wires, from a device string to running queues.
  *
- * One rx and one tx queue each, promiscuous, nothing stripped, filtered or coalesced. Configured
- * while the device is still in our namespace: a net_tap that is moved away afterwards answers
- * nothing but rx and tx. Main lcore; workers use the id alone, telemetry the link state. */
+ * An rx and a tx queue for each worker, promiscuous, nothing stripped, filtered or coalesced.
+ * Configured while the device is still in our namespace: a net_tap that is moved away afterwards
+ * answers nothing but rx and tx. Main lcore; workers use the id alone, telemetry the link state. */
 #pragma once
 
 #include <stdatomic.h>
@@ -16,6 +16,12 @@ struct rte_mempool;
 
 #define WK_PORT_NAME_MAX_B 64u
 
+/* How a port spreads what it receives. */
+struct wk_port_rss {
+	uint64_t types;     /* of packets, RTE_ETH_RSS_*; 0: it does not, or not as we say */
+	uint16_t reta_size; /* entries of its redirection table */
+};
+
 struct wk_port {
 	char name[WK_PORT_NAME_MAX_B];   /* in the file */
 	char device[WK_PORT_NAME_MAX_B]; /* in ethdev */
@@ -24,6 +30,7 @@ struct wk_port {
 	int socket_id; /* where its memory is */
 	bool pci;
 	bool started;
+	struct wk_port_rss rss;
 	struct rte_mempool *pool;
 	_Atomic bool link_up; /* as reported, nothing depends on it */
 	_Atomic uint32_t link_mbps;
@@ -47,3 +54,14 @@ void wk_ports_close(struct wk_ports *ports);
 /* The pool of a socket (SOCKET_ID_ANY: of this lcore's), made at its first use and kept as long as
  * EAL runs. @return NULL, logged. */
 struct rte_mempool *wk_port_pool(const struct wk_conf *conf, int socket_id);
+
+/* port_rss.c */
+
+struct rte_eth_conf;
+struct rte_eth_dev_info;
+
+/* Before a port is configured: asks for a symmetric hash over addresses and ports, if it can. */
+void wk_port_rss_ask(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf);
+/* On a started port: sets key, types and table for n queues, and reads them back into *rss.
+ * @return NULL, or what the port does not do as told (static text; *rss is zero). */
+const char *wk_port_rss_set(uint16_t port_id, uint32_t n_queues, struct wk_port_rss *rss);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
+#include <rte_ring.h>
 
 #include "telemetry.h"
 
@@ -132,6 +133,24 @@ int wk_telemetry_info(struct wk_app *app, const char *params, struct rte_tel_dat
 	return rc;
 }
 
+/* As they are: those of a box, all of one moment, are in /wicket/stats. */
+static void add_packets(const struct wk_app *app, struct rte_tel_data *row,
+			const struct wk_worker *worker)
+{
+	static const enum wk_counter counters[] = {
+		WK_CNT_RX, WK_CNT_TX, WK_CNT_HANDOVER, WK_CNT_HANDOVER_BYTES, WK_CNT_TAKEN,
+	};
+	const struct rte_ring *inbox = app->team.inbox[worker->index];
+
+	for (size_t i = 0; i < RTE_DIM(counters); i++)
+		rte_tel_data_add_dict_u64(row, wk_counter_key(counters[i]),
+					  worker->stats.counter[counters[i]]);
+	rte_tel_data_add_dict_u64(row, wk_reason_key(WK_DROP_HANDOVER),
+				  worker->stats.reason[WK_DROP_HANDOVER]);
+	rte_tel_data_add_dict_u64(row, "inbox", inbox ? rte_ring_count(inbox) : 0);
+	rte_tel_data_add_dict_u64(row, "inbox_capacity", inbox ? rte_ring_get_capacity(inbox) : 0);
+}
+
 int wk_telemetry_lcores(struct wk_app *app, const char *params, struct rte_tel_data *d)
 {
 	(void)params;
@@ -147,6 +166,7 @@ int wk_telemetry_lcores(struct wk_app *app, const char *params, struct rte_tel_d
 		rte_tel_data_add_dict_u64(row, "loops", worker->load.loops);
 		rte_tel_data_add_dict_u64(row, "busy_cycles", worker->load.busy_cycles);
 		rte_tel_data_add_dict_u64(row, "sleeps", worker->load.sleeps);
+		add_packets(app, row, worker);
 		rte_tel_data_add_dict_u64(row, "tsc_hz", app->clock.hz);
 		rte_tel_data_add_dict_u64(row, "tsc", rte_rdtsc());
 		add_row(d, i, row);

@@ -14,18 +14,21 @@
 #define FLOWS_POS(place)         ((uint32_t)(place))
 #define FLOWS_PLACE(worker, pos) ((uint64_t)(worker) << 32 | (pos))
 
-/* Counters of all workers, each at a moment when nothing of it was on its way, so that the sum rule
- * holds for them. A worker that does not answer is read as it is. */
+/* Counters of all workers at one moment, so that the sum rule holds for them. A worker that does
+ * not answer is read as it is. */
 static void sum_stats(struct wk_app *app, struct wk_stats *sum)
 {
 	*sum = (struct wk_stats){ .held = 0 };
 	pthread_mutex_lock(&app->ask_lock);
+	app->cut_number++;
 	for (uint32_t i = 0; i < app->n_workers; i++) {
-		const struct wk_ask *ask = wk_worker_ask(app->workers[i], WK_ASK_STATS, 0);
+		const struct wk_ask *ask =
+			wk_worker_ask(app->workers[i], WK_ASK_STATS, app->cut_number);
 
 		wk_stats_add(sum, ask ? &ask->stats : &app->workers[i]->stats);
 	}
 	pthread_mutex_unlock(&app->ask_lock);
+	wk_stats_close(sum);
 	sum->counter[WK_CNT_EVENTS_LOST] += app->events.lost;
 }
 

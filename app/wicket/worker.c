@@ -23,7 +23,8 @@ static void send_all(struct wk_worker *worker, struct wk_worker_port *port)
 	for (uint32_t try = 0; try < TX_TRIES && sent < port->n_tx; try++) {
 		if (try > 0)
 			rte_pause();
-		sent = (uint16_t)(sent + rte_eth_tx_burst(port->port_id, 0, port->tx + sent,
+		sent = (uint16_t)(sent + rte_eth_tx_burst(port->port_id, (uint16_t)worker->index,
+							  port->tx + sent,
 							  (uint16_t)(port->n_tx - sent)));
 	}
 	for (uint16_t i = sent; i < port->n_tx; i++)
@@ -53,16 +54,7 @@ static void send_one(struct wk_worker *worker, struct wk_worker_port *port, stru
 
 void wk_worker_send(struct wk_worker *worker, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m)
 {
-	for (uint32_t i = 0; i < worker->n_ports; i++) {
-		struct wk_worker_port *port = &worker->ports[i];
-
-		if (port->wire == wire && port->dir == wk_dir_flip(dir)) {
-			send_one(worker, port, m);
-			return;
-		}
-	}
-	worker->stats.reason[WK_DROP_TX_FULL]++;
-	rte_pktmbuf_free(m);
+	send_one(worker, &worker->ports[2u * wire + (dir == WK_C2S ? 1u : 0u)], m);
 }
 
 static void hook_tx(void *user, uint16_t wire, enum wk_dir dir, struct rte_mbuf *m)
@@ -104,14 +96,21 @@ bool wk_worker_enforces_any(const struct wk_worker *worker, const struct wk_acl_
 	       (verdict->guarded_src && wk_worker_enforces(worker, verdict->service_src));
 }
 
+/* taken: the packet came by our ring, from a worker that has named us its owner. */
 static enum wk_way guarded(struct wk_worker *worker, struct wk_pkt *pkt,
-			   const struct wk_acl_verdict *verdict, const struct wk_worker_port *port)
+			   const struct wk_acl_verdict *verdict, const struct wk_worker_port *port,
+			   bool taken)
 {
 	uint32_t service;
+	uint32_t owner;
 
 	if (!wk_acl_service(verdict, port->dir, &service))
 		return wk_worker_enforces_any(worker, verdict) ? drop(worker, WK_DROP_SPOOF_PORT)
 							       : forward_plain(worker);
+	owner = taken ? worker->index
+		      : wk_owner(&worker->team->owners, pkt, port->wire, port->dir, worker->index);
+	if (owner != worker->index)
+		return wk_worker_hand_over(worker, owner, pkt, port);
 	return wk_inspect_packet(worker->inspect, pkt, service, port->wire, port->dir,
 				 worker->now_ns) == WK_INSPECT_FORWARD
 		       ? WK_WAY_FORWARD
@@ -127,9 +126,25 @@ static enum wk_way hidden(struct wk_worker *worker, const struct wk_acl_verdict 
 		       : drop(worker, reason);
 }
 
+static enum wk_way fragment(struct wk_worker *worker, struct wk_pkt *pkt,
+			    const struct wk_acl_verdict *verdict, const struct wk_worker_port *port,
+			    bool taken)
+{
+	uint32_t owner;
+
+	if (!worker->snapshot->reassemble)
+		return hidden(worker, verdict, worker->snapshot->on_fragment, WK_DROP_FRAG);
+	owner = taken ? worker->index
+		      : wk_owner(&worker->team->owners, pkt, port->wire, port->dir, worker->index);
+	if (owner == worker->index)
+		return wk_worker_fragment(worker, pkt, verdict, port);
+	pkt->ip_csum = WK_PKT_CSUM_GOOD; /* or it would have been kept here */
+	return wk_worker_hand_over(worker, owner, pkt, port);
+}
+
 static enum wk_way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
 			      const struct wk_acl_verdict *verdict,
-			      const struct wk_worker_port *port)
+			      const struct wk_worker_port *port, bool taken)
 {
 	/* Where the parser could not reach the IP header, both tags are given the benefit. */
 	uint32_t l2_b = pkt->l3_off > 0 ? pkt->l3_off : L2_MAX_B;
@@ -142,34 +157,37 @@ static enum wk_way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
 	case WK_ACL_DROP:
 		return drop(worker, (enum wk_reason)verdict->reason);
 	case WK_ACL_GUARD:
-		return guarded(worker, pkt, verdict, port);
+		return guarded(worker, pkt, verdict, port, taken);
 	case WK_ACL_FRAG:
-		if (worker->snapshot->reassemble)
-			return wk_worker_fragment(worker, pkt, verdict, port);
-		return hidden(worker, verdict, worker->snapshot->on_fragment, WK_DROP_FRAG);
+		return fragment(worker, pkt, verdict, port, taken);
 	case WK_ACL_TUNNEL:
 		return hidden(worker, verdict, worker->snapshot->on_tunnel, WK_DROP_TUNNEL);
 	}
 	return drop(worker, WK_DROP_MALFORMED);
 }
 
-/* The whole way, from one port to the other. */
-static uint16_t port_burst(struct wk_worker *worker, struct wk_worker_port *port)
+static struct wk_worker_port *port_of(struct wk_worker *worker, uint16_t port_id)
 {
-	struct rte_mbuf *mbufs[WK_BURST_MAX];
+	struct wk_worker_port *port = worker->ports;
+
+	while (port->port_id != port_id)
+		port++;
+	return port;
+}
+
+/* The whole way, from one port to the other. from: NULL when they were taken from our ring. */
+static void burst(struct wk_worker *worker, struct rte_mbuf **mbufs, uint16_t n,
+		  struct wk_worker_port *from)
+{
 	struct wk_pkt pkts[WK_BURST_MAX];
 	struct wk_acl_verdict verdicts[WK_BURST_MAX];
-	uint16_t n = rte_eth_rx_burst(port->port_id, 0, mbufs, WK_BURST_MAX);
 
-	if (n == 0)
-		return 0;
-	wk_count(&worker->stats, WK_CNT_RX, n);
-	for (uint16_t i = 0; i < n; i++)
-		wk_count(&worker->stats, WK_CNT_RX_BYTES, rte_pktmbuf_pkt_len(mbufs[i]));
 	wk_pkt_parse_burst(mbufs, n, pkts);
 	wk_acl_classify_burst(worker->snapshot->acl, pkts, n, verdicts);
 	for (uint16_t i = 0; i < n; i++) {
-		switch (one_packet(worker, &pkts[i], &verdicts[i], port)) {
+		const struct wk_worker_port *port = from ? from : port_of(worker, mbufs[i]->port);
+
+		switch (one_packet(worker, &pkts[i], &verdicts[i], port, !from)) {
 		case WK_WAY_FORWARD:
 			send_one(worker, &worker->ports[port->peer], pkts[i].m);
 			break;
@@ -180,14 +198,46 @@ static uint16_t port_burst(struct wk_worker *worker, struct wk_worker_port *port
 			break;
 		}
 	}
+}
+
+static uint16_t port_burst(struct wk_worker *worker, struct wk_worker_port *port)
+{
+	struct rte_mbuf *mbufs[WK_BURST_MAX];
+	uint16_t n = rte_eth_rx_burst(port->port_id, (uint16_t)worker->index, mbufs, WK_BURST_MAX);
+
+	if (n == 0)
+		return 0;
+	wk_count(&worker->stats, WK_CNT_RX, n);
+	for (uint16_t i = 0; i < n; i++)
+		wk_count(&worker->stats, WK_CNT_RX_BYTES, rte_pktmbuf_pkt_len(mbufs[i]));
+	burst(worker, mbufs, n, port);
+	wk_worker_post(worker);
 	return n;
+}
+
+/* As much of the ring as of the ports, at most. */
+static uint32_t ring_bursts(struct wk_worker *worker)
+{
+	struct rte_mbuf *mbufs[WK_BURST_MAX];
+	uint16_t n = WK_BURST_MAX;
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < worker->n_ports && n == WK_BURST_MAX; i++) {
+		n = wk_worker_take(worker, mbufs);
+		if (n > 0)
+			burst(worker, mbufs, n, NULL);
+		sum += n;
+	}
+	wk_worker_post(worker); /* fragments of a flow that is another's */
+	return sum;
 }
 
 uint32_t wk_worker_step(struct wk_worker *worker, uint64_t now_ns)
 {
-	uint32_t n = 0;
+	uint32_t n;
 
 	worker->now_ns = now_ns;
+	n = ring_bursts(worker);
 	for (uint32_t i = 0; i < worker->n_ports; i++)
 		n += port_burst(worker, &worker->ports[i]);
 	wk_worker_flush(worker);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker.h - one lcore that moves packets.
  *
- * A worker has whole wires: it alone receives on both of their ports, follows the guarded
- * connections between them and sends on them. It shares nothing but the snapshot, which it reads
- * under RCU, and four mailboxes: its state (written by the main lcore), its event ring, its
- * counters (read by anybody), and one request at a time from the control side (struct wk_ask).
+ * A worker has one receive and one transmit queue, of its number, on every port. It follows the
+ * connections that it owns (owner.h) and hands other guarded packets to their owners, by a ring to
+ * each worker (worker_handover.c); what is not guarded it sends on itself. Besides those rings it
+ * shares nothing but the snapshot, which it reads under RCU, and four mailboxes: its state (written
+ * by the main lcore), its event ring, its counters (read by anybody), and one request at a time
+ * from the control side (struct wk_ask).
  *
  * In the packet's way there is no lock, no log, no heap and no system call. Memory: this struct,
- * the arena and flow table of struct wk_inspect, the event ring. */
+ * the arena and flow table of struct wk_inspect, the table of fragments, both rings. */
 #pragma once
 
 #include <stdatomic.h>
@@ -16,6 +18,7 @@
 
 #include "clock.h"
 #include "eal.h"
+#include "owner.h"
 #include "snapshot.h"
 #include "wk_acl.h"
 #include "wk_frag.h"
@@ -40,6 +43,7 @@ enum wk_worker_state {
 	WK_WORKER_STOP = 3, /* has been asked to finish */
 };
 
+/* Port 2w is the client's side of wire w, port 2w + 1 the server's. */
 struct wk_worker_port {
 	uint16_t port_id;
 	uint16_t wire;
@@ -52,7 +56,7 @@ struct wk_worker_port {
 
 /* A question of the control side, answered by the worker in its housekeeping. */
 enum wk_ask_kind {
-	WK_ASK_STATS = 0, /* the counters at one moment, when nothing is on its way */
+	WK_ASK_STATS = 0, /* the counters at one moment, the same one for all workers */
 	WK_ASK_FLOWS = 1,
 	WK_ASK_EDITED = 2, /* n: edited flows in the next part of the table */
 };
@@ -62,7 +66,7 @@ enum wk_ask_state { WK_ASK_FREE = 0, WK_ASK_ASKED = 1, WK_ASK_ANSWERED = 2 };
 struct wk_ask {
 	_Atomic uint32_t state; /* enum wk_ask_state */
 	enum wk_ask_kind kind;
-	uint32_t pos; /* where to go on */
+	uint32_t pos; /* where to go on; STATS: of which cut */
 	uint32_t n;
 	struct wk_stats stats;
 	struct wk_inspect_flow rows[WK_ASK_ROWS];
@@ -75,8 +79,20 @@ struct wk_worker_load {
 	_Atomic uint64_t sleeps;
 };
 
+/* What all workers share: who owns what, and the ways between them. Set up before they run. */
+struct wk_team {
+	struct wk_owners owners;
+	struct rte_ring *inbox[WK_CONF_WORKERS_MAX]; /* none when there is one worker */
+};
+
+/* What is collected before it is handed over. */
+struct wk_outbox {
+	uint32_t n;
+	struct rte_mbuf *m[WK_BURST_MAX];
+};
+
 struct wk_worker {
-	uint32_t index;
+	uint32_t index; /* its number, and that of its queues */
 	unsigned int lcore;
 	bool idle_sleep;
 	struct wk_clock clock;
@@ -86,9 +102,15 @@ struct wk_worker {
 	uint64_t version;                   /* its version */
 	struct wk_inspect *inspect;
 	struct wk_frag *frag;
+	const struct wk_team *team;
 	struct wk_stats stats;
 	uint32_t n_ports;
-	struct wk_worker_port ports[WK_CONF_PORTS_MAX];
+	struct wk_worker_port ports[2 * WK_CONF_WIRES_MAX];
+	struct wk_outbox out[WK_CONF_WORKERS_MAX];
+
+	/* The counters at the moment of the last cut. */
+	uint32_t cut_number;
+	struct wk_stats cut;
 
 	/* Loop. */
 	uint64_t now_ns;
@@ -106,7 +128,8 @@ struct wk_worker {
 	struct wk_ask ask;
 };
 
-/* One round over all ports: the whole way of a packet. Time comes in. @return packets received. */
+/* One round over ring and ports: the whole way of a packet. Time comes in. @return packets
+ * received. */
 uint32_t wk_worker_step(struct wk_worker *worker, uint64_t now_ns);
 
 /* Hooks for struct wk_inspect; user is the worker. */
@@ -133,10 +156,34 @@ bool wk_worker_enforces_any(const struct wk_worker *worker, const struct wk_acl_
 
 /* worker_frag.c */
 
-/* A fragment with a guarded address. */
+/* A fragment with a guarded address, of a datagram that this worker is to put together. */
 enum wk_way wk_worker_fragment(struct wk_worker *worker, const struct wk_pkt *pkt,
 			       const struct wk_acl_verdict *verdict,
 			       const struct wk_worker_port *port);
+
+/* worker_handover.c: packets between workers.
+ *
+ * A ring leads to each worker; all others write to it. A packet goes there before anything but the
+ * classifier has looked at it, and is classified anew by its owner: nothing that it carries ages.
+ * It carries the port it came in on (mbuf->port), what is known of its checksums (ol_flags), and
+ * the number of its sender's last cut (hash.usr). */
+
+/* For its owner, another worker. Counted when it goes, with the burst at the latest. */
+enum wk_way wk_worker_hand_over(struct wk_worker *worker, uint32_t owner, const struct wk_pkt *pkt,
+				const struct wk_worker_port *port);
+/* The fragments of one datagram: all or none. @return false: still the caller's. */
+bool wk_worker_hand_over_all(struct wk_worker *worker, uint32_t owner, struct rte_mbuf **mbufs,
+			     uint32_t n, const struct wk_worker_port *port);
+/* Hands over what has been collected; what finds no room ends there. */
+void wk_worker_post(struct wk_worker *worker);
+/* Takes up to WK_BURST_MAX packets out of the ring to this worker. */
+uint16_t wk_worker_take(struct wk_worker *worker, struct rte_mbuf **mbufs);
+/* Counters at one moment: no packet is counted by its receiver before its sender. Whoever is asked
+ * for a cut, or meets a packet of one who has made it, makes it before anything else, if it has not
+ * yet. What a sender has counted and nobody has taken is in a ring. */
+void wk_worker_cut(struct wk_worker *worker, uint32_t number);
+/* Once no worker runs any more: what is left in the ring. */
+void wk_worker_clear(struct wk_worker *worker);
 
 /* worker_loop.c */
 

@@ -3,7 +3,10 @@
  *
  * What it turns out to be decides. Unguarded, or of a service that is not enforced: the fragments
  * go on as they came. Guarded: the fragments end here, and the inspector gets packets cut from the
- * datagram, as if its sender had known the path. */
+ * datagram, as if its sender had known the path.
+ *
+ * Only a whole datagram tells which connection it belongs to. Where that is another worker's, the
+ * fragments go there together, and are put together once more by who can judge them. */
 #include <rte_mbuf.h>
 
 #include "worker.h"
@@ -72,6 +75,31 @@ static enum wk_reason begin_cut(struct wk_worker *worker, struct wk_frag_cut *cu
 	return wk_frag_cut_begin(cut, pkt, largest_b, limit_b) ? WK_ABSORB_FRAG : WK_DROP_OVERSIZE;
 }
 
+/* @return true when the connection is another worker's: the fragments have been seen to.
+ * last: the fragment that made the datagram whole. */
+static bool other_owner(struct wk_worker *worker, const struct wk_pkt *pkt,
+			const struct wk_pkt *last, const struct wk_frag_whole *whole,
+			const struct wk_worker_port *port)
+{
+	const struct wk_owners *owners = &worker->team->owners;
+	uint32_t self = worker->index;
+	uint32_t owner = owners->n > 1 ? wk_owner_flow(owners, pkt, port->wire) : self;
+	enum wk_reason reason = WK_DROP_HANDOVER;
+
+	if (owner == self)
+		return false;
+	/* Handed over by who found another owner in them: then other bytes of the same datagram
+	 * were here before. */
+	if (wk_owner_fragment(owners, last, port->wire, port->dir, self) != self)
+		reason = WK_DROP_FRAG_OVERLAP;
+	else if (wk_worker_hand_over_all(worker, owner, whole->mbufs, whole->n, port)) {
+		worker->stats.counter[WK_CNT_REASSEMBLED]--; /* counted where it is judged */
+		return true;
+	}
+	release(worker, port->wire, port->dir, whole->mbufs, whole->n, reason);
+	return true;
+}
+
 static void guarded(struct wk_worker *worker, struct wk_pkt *pkt,
 		    const struct wk_acl_verdict *verdict, const struct wk_frag_whole *whole,
 		    const struct wk_worker_port *port)
@@ -95,7 +123,7 @@ static void guarded(struct wk_worker *worker, struct wk_pkt *pkt,
 }
 
 static void judge(struct wk_worker *worker, const struct wk_frag_whole *whole,
-		  const struct wk_worker_port *port)
+		  const struct wk_pkt *last, const struct wk_worker_port *port)
 {
 	enum wk_reason reason = WK_DROP_MALFORMED;
 	struct wk_acl_verdict verdict;
@@ -105,7 +133,8 @@ static void judge(struct wk_worker *worker, const struct wk_frag_whole *whole,
 	wk_acl_classify_burst(worker->snapshot->acl, &pkt, 1, &verdict);
 	switch ((enum wk_acl_action)verdict.action) {
 	case WK_ACL_GUARD:
-		guarded(worker, &pkt, &verdict, whole, port);
+		if (!other_owner(worker, &pkt, last, whole, port))
+			guarded(worker, &pkt, &verdict, whole, port);
 		return;
 	case WK_ACL_PASS:
 		reason = WK_FWD_PLAIN;
@@ -137,7 +166,7 @@ enum wk_way wk_worker_fragment(struct wk_worker *worker, const struct wk_pkt *pk
 	case WK_FRAG_KEPT:
 		break;
 	case WK_FRAG_WHOLE:
-		judge(worker, &whole, port);
+		judge(worker, &whole, pkt, port);
 		break;
 	case WK_FRAG_END:
 		release(worker, port->wire, port->dir, (struct rte_mbuf *[]){ pkt->m }, 1, reason);

@@ -69,7 +69,8 @@ static void answer(struct wk_worker *worker)
 		return;
 	switch (ask->kind) {
 	case WK_ASK_STATS:
-		ask->stats = worker->stats;
+		wk_worker_cut(worker, ask->pos);
+		ask->stats = worker->cut;
 		break;
 	case WK_ASK_FLOWS:
 		ask->n = wk_inspect_flows(worker->inspect, &ask->pos, ask->rows, WK_ASK_ROWS);

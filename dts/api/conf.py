@@ -51,6 +51,7 @@ class Conf:
     events: str = ""
     extra: str = ""
     eal: tuple[str, ...] | None = None  # None: as the settings say
+    workers: int = 0  # 0: the same
     devices: tuple[str, str] = field(
         default=(f"net_tap0,iface={CLIENT_TAP}", f"net_tap1,iface={SERVER_TAP}"))
 
@@ -71,7 +72,7 @@ groups = {{ public-terminals = {terminals}; }};
 services = ({services} );
 default = "pass";
 instance = "{self.instance}";
-workers = 1;
+workers = {self.workers or settings.workers};
 eal = {quoted(eal)};
 events = {{ file = "{self.events}"; per_second = 1000000; }};
 {self.extra}

@@ -13,6 +13,7 @@ class Settings:
     families: tuple[str, ...] = ("ipv4", "ipv6", "vlan", "vlan6", "qinq", "qinq6")
     case_seconds: int = 120
     patience: float = 1.0
+    workers: int = 1
     long: bool = False  # every combination where a suite has chosen some
     seed: int = 0  # of what a suite leaves to chance; 0: another one each time
 

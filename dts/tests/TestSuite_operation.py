@@ -16,6 +16,7 @@ from api.test import TestSuite, equal, func_test, verify
 from cloudcity import messages
 from framework.lab import FAMILIES, SERVER_TAP
 from framework.process import wait_for
+from framework.settings import settings
 
 NOBODY = 64123  # a user id of nobody else
 NAME = DOOR + "GetName", messages.request("GetName")
@@ -23,12 +24,13 @@ SET = DOOR + "SetAccessCode", messages.request("SetAccessCode", 1, "999")
 CAPABILITIES = "+net_admin,+net_raw,+ipc_lock"
 HUGEPAGES = 400
 CAPABILITY_BITS = 1 << 12 | 1 << 13 | 1 << 14
+WORKERS = f"workers = {settings.workers};"
 
 BAD_FILES = (
     ("mode", 'mode = "enforce"', 'mode = "maybe"'),
-    ("workers", "workers = 1;", "workers = 1000;"),
-    ("unknown key", "workers = 1;", "walkers = 1;"),
-    ("type", "workers = 1;", 'workers = "one";'),
+    ("workers", WORKERS, "workers = 1000;"),
+    ("unknown key", WORKERS, "walkers = 1;"),
+    ("type", WORKERS, 'workers = "one";'),
     ("prefix", "10.50.1.0/24", "10.50.1.0/33"),
     ("host bits", "10.50.1.0/24", "10.50.1.1/24"),
     ("port number", "port = 50051", "port = 0"),
@@ -39,7 +41,7 @@ BAD_FILES = (
      'client = "outside"; server = "outside"'),
     ("reply", 'reply = "http-403"', 'reply = "http-404"'),
     ("version", "version = 1;", "version = 2;"),
-    ("syntax", "workers = 1;", "workers = ;"),
+    ("syntax", WORKERS, "workers = ;"),
     ("default", 'default = "pass";', 'default = "perhaps";'),
 )
 

@@ -154,12 +154,17 @@ static int check_limits(struct reader *reader, const config_setting_t *root)
 				      "limits.flow_hold_kib (%u) is below limits.header_block_kib "
 				      "(%u): a block is held until it is whole",
 				      conf->limits.flow_hold_kib, conf->limits.header_block_kib);
-	if (conf->limits.held_kib < flow_kib)
+	if (conf->limits.held_kib / conf->workers < flow_kib)
 		return wk_conf_refuse(reader, limit_at(root, "held_kib"),
-				      "limits.held_kib (%u) has no room for one connection: both "
-				      "directions of flow_hold_kib, flow_ooo_kib and "
-				      "flow_ledger_kib are %u",
-				      conf->limits.held_kib, flow_kib);
+				      "limits.held_kib (%u) has no room for one connection of each "
+				      "worker (%u): both directions of flow_hold_kib, flow_ooo_kib "
+				      "and flow_ledger_kib are %u",
+				      conf->limits.held_kib, conf->workers, flow_kib);
+	if (conf->limits.fragments < conf->workers)
+		return wk_conf_refuse(reader, limit_at(root, "fragments"),
+				      "limits.fragments (%u) is below workers (%u): each has its "
+				      "share",
+				      conf->limits.fragments, conf->workers);
 	if (conf->limits.hold_us > 1000 * conf->limits.rto_min_ms / 2)
 		return wk_conf_refuse(reader, limit_at(root, "hold_us"),
 				      "limits.hold_us (%u) is above half of limits.rto_min_ms "

@@ -15,6 +15,7 @@ static const char *const actions[] = { "pass", "drop", NULL };
 static const char *const ons[] = { "reset", "drop", "pass", NULL };
 static const char *const fragments[] = { "reset", "drop", "pass", "reassemble", NULL };
 static const char *const idles[] = { "spin", "sleep", NULL }; /* as bool idle_sleep */
+static const char *const rsses[] = { "auto", "software", "nic", NULL };
 static const char *const levels[] = { "emerg",  "alert", "critical", "error", "warning",
 				      "notice", "info",  "debug",    NULL };
 
@@ -115,10 +116,11 @@ static const struct key events_keys[] = {
 	  .min = low, .max = high, .def = normal, .unit = what, .text = about }
 
 static const struct key limits_keys[] = {
-	LIMIT(flows, 64, 4194304, 65536, "connections", "guarded connections of a worker"),
-	LIMIT(held_kib, 1024, 16777216, 65536, "KiB", "arena of a worker: all state of its flows"),
-	LIMIT(held_mbufs, 64, 1048576, 4096, "packets", "packet buffers a worker may keep: fragments"),
-	LIMIT(fragments, 8, 65536, 1024, "datagrams", "datagrams of a worker that wait for fragments"),
+	LIMIT(flows, 64, 4194304, 65536, "connections", "guarded connections; shared by the workers"),
+	LIMIT(held_kib, 1024, 16777216, 65536, "KiB", "arenas: all state of flows; shared likewise"),
+	LIMIT(held_mbufs, 64, 1048576, 4096, "packets", "packet buffers kept: fragments; likewise"),
+	LIMIT(fragments, 8, 65536, 1024, "datagrams", "datagrams that wait for fragments; likewise"),
+	LIMIT(handover, 64, 65536, 1024, "packets", "on their way to one worker from the others"),
 	LIMIT(fragment_ms, 100, 60000, 10000, "ms", "time for all fragments of a datagram"),
 	LIMIT(hold_us, 100, 100000, 1000, "us", "quiet time after which held bytes are owned"),
 	LIMIT(flow_hold_kib, 16, 256, 128, "KiB", "in-order bytes held, a flow and direction"),
@@ -165,8 +167,12 @@ const struct key wk_conf_schema[] = {
 	  .def_text = "wicket", .check = wk_conf_bad_instance,
 	  .text = "name of this process among DPDK's (EAL file prefix)" },
 	{ "workers", "workers", KEY_INT, .restart = true, FIELD(wk_conf, workers),
-	  .min = 1, .max = 1, .def = 1, .unit = "lcores",
-	  .text = "this version runs one worker" },
+	  .min = 1, .max = WK_CONF_WORKERS_MAX, .def = 1, .unit = "lcores",
+	  .text = "each polls a queue of every port, and one lcore more is the main one's" },
+	{ "rss", "rss", KEY_CHOICE, .restart = true, FIELD(wk_conf, rss), .choices = rsses,
+	  .def = WK_CONF_RSS_AUTO,
+	  .text = "who says which worker owns a packet: software a hash of ours, nic the port's, "
+		  "auto nic where both ports of a wire can, else software" },
 	{ "idle", "idle", KEY_CHOICE, .restart = true, FIELD(wk_conf, idle_sleep),
 	  .choices = idles, .def = 1,
 	  .text = "whether a worker without packets sleeps (up to 100 us) or spins" },

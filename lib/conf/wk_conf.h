@@ -13,6 +13,7 @@
 
 #define WK_CONF_PORTS_MAX    16u
 #define WK_CONF_WIRES_MAX    8u
+#define WK_CONF_WORKERS_MAX  32u
 #define WK_CONF_SERVICES_MAX 256u
 #define WK_CONF_RULES_MAX    256u /* access rules of one service */
 #define WK_CONF_ACL_MAX      4096u
@@ -56,6 +57,8 @@ enum wk_conf_mode { WK_CONF_ENFORCE, WK_CONF_AUDIT, WK_CONF_OFF };
 enum wk_conf_unlisted { WK_CONF_UNLISTED_DROP, WK_CONF_UNLISTED_RESET, WK_CONF_UNLISTED_REPLY };
 enum wk_conf_reply { WK_CONF_REPLY_HTTP_403, WK_CONF_REPLY_GRPC, WK_CONF_REPLY_RESET };
 enum wk_conf_action { WK_CONF_PASS, WK_CONF_DROP };
+/* Who says which worker a packet belongs to. */
+enum wk_conf_rss { WK_CONF_RSS_AUTO, WK_CONF_RSS_SOFTWARE, WK_CONF_RSS_NIC };
 /* REASSEMBLE: fragment alone. */
 enum wk_conf_on { WK_CONF_ON_RESET, WK_CONF_ON_DROP, WK_CONF_ON_PASS, WK_CONF_ON_REASSEMBLE };
 
@@ -96,6 +99,7 @@ struct wk_conf {
 	char *file;
 	char *instance;
 	uint32_t workers;
+	enum wk_conf_rss rss;
 	bool idle_sleep; /* idle = "sleep" (default) or "spin" */
 	uint32_t mtu;    /* bytes of L3, default 1500 */
 	struct wk_conf_strings eal;
@@ -119,10 +123,13 @@ struct wk_conf {
 		uint32_t per_second;
 	} events;
 	struct {
+		/* Of all workers together, each has its share: */
 		uint32_t flows;
-		uint32_t held_kib; /* arena of one worker */
+		uint32_t held_kib; /* arenas */
 		uint32_t held_mbufs;
 		uint32_t fragments; /* datagrams that wait for the rest of theirs */
+		/* Of each: */
+		uint32_t handover; /* packets on their way to one worker from the others */
 		uint32_t fragment_ms;
 		uint32_t hold_us;
 		uint32_t flow_hold_kib;   /* in-order bytes held, one flow and direction */

@@ -74,3 +74,8 @@ void wk_stats_add(struct wk_stats *sum, const struct wk_stats *one)
 		sum->counter[i] += one->counter[i];
 	sum->held += one->held;
 }
+
+void wk_stats_close(struct wk_stats *sum)
+{
+	sum->held += sum->counter[WK_CNT_HANDOVER] - sum->counter[WK_CNT_TAKEN];
+}

@@ -5,8 +5,9 @@
  * packet ends in exactly one packet reason, so that
  *     rx + originated == tx + dropped + held
  * holds at any time: `dropped` is the sum of the DROP and ABSORB reasons and of tx refusals, `held`
- * counts mbufs that a worker keeps. Absorbed frames put their bytes into a ledger or a copy; what
- * is built from them counts as originated. */
+ * counts mbufs that a worker keeps, or that are on their way from one worker to another.
+ * (For one worker alone: rx + originated + taken == tx + dropped + held + handover.) Absorbed
+ * frames put their bytes into a ledger or a copy; what is built from them counts as originated. */
 #pragma once
 
 /* X(SYMBOL, key, class, text) */
@@ -53,6 +54,7 @@
 	X(DROP_MEM, drop_mem, DROP, "out of held memory")                                          \
 	X(DROP_PROTOCOL, drop_protocol, DROP, "broke HTTP/2: the connection was reset")            \
 	X(DROP_NOT_H2, drop_not_h2, DROP, "not HTTP/2 on a guarded port")                          \
+	X(DROP_HANDOVER, drop_handover, DROP, "the ring to the worker that owns it was full")      \
 	X(DROP_TX_FULL, drop_tx_full, DROP, "the transmit queue refused it")                       \
 	X(DROP_NO_MBUF, drop_no_mbuf, DROP, "no packet buffer left")                               \
 	X(DROP_STOPPING, drop_stopping, DROP, "arrived while the program was stopping")
@@ -90,6 +92,9 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_TX, tx, "packets sent")                                                              \
 	X(CNT_TX_BYTES, tx_bytes, "bytes sent")                                                    \
 	X(CNT_ORIGINATED, originated, "packets built here")                                        \
+	X(CNT_HANDOVER, handover, "packets handed to the worker that owns them")                   \
+	X(CNT_HANDOVER_BYTES, handover_bytes, "bytes of those")                                    \
+	X(CNT_TAKEN, taken, "packets taken over by the worker that owns them")                     \
 	X(CNT_RESEGMENTED, resegmented, "data packets that had to be cut anew")                    \
 	X(CNT_REASSEMBLED, reassembled, "datagrams put together from their fragments")             \
 	X(CNT_FLOWS_OPENED, flows_opened, "guarded connections opened")                            \

@@ -28,6 +28,8 @@ const char *wk_counter_text(enum wk_counter counter);
 uint64_t wk_stats_dropped(const struct wk_stats *stats);
 /* sum += one */
 void wk_stats_add(struct wk_stats *sum, const struct wk_stats *one);
+/* After the counters of all workers have been added: what is on its way between them is held. */
+void wk_stats_close(struct wk_stats *sum);
 
 static inline void wk_count(struct wk_stats *stats, enum wk_counter counter, uint64_t n)
 {

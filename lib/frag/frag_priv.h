@@ -26,6 +26,7 @@ struct frag_key {
 	uint8_t proto; /* IPv6: 0 */
 	uint8_t zero[3];
 };
+_Static_assert(sizeof(struct frag_key) % sizeof(uint32_t) == 0, "hashed in words");
 
 /* What one fragment says of itself. */
 struct frag_piece {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <rte_ip.h>
+#include <rte_jhash.h>
 
 #include "frag_priv.h"
 
@@ -99,4 +100,18 @@ enum wk_reason piece_read(struct frag_piece *piece, struct frag_key *key, const 
 		return WK_DROP_FRAG_LEN;
 	piece->end_b = piece->off_b + (end - piece->at);
 	return WK_FWD_PLAIN;
+}
+
+bool wk_frag_hash(const struct wk_pkt *pkt, uint16_t wire, enum wk_dir dir, uint32_t hash[2])
+{
+	struct frag_piece piece;
+	struct frag_key key;
+
+	if (piece_read(&piece, &key, pkt) != WK_FWD_PLAIN)
+		return false;
+	key.wire = wire;
+	key.dir = (uint8_t)dir;
+	rte_jhash_32b_2hashes((const uint32_t *)(const void *)&key, sizeof(key) / sizeof(uint32_t),
+			      &hash[0], &hash[1]);
+	return true;
 }

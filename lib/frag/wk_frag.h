@@ -83,6 +83,10 @@ enum wk_frag_verdict wk_frag_input(struct wk_frag *frag, const struct wk_pkt *pk
 				   enum wk_dir dir, bool open, uint64_t now_ns,
 				   struct wk_frag_whole *whole, enum wk_reason *reason);
 
+/* Hashes what a fragment's datagram is known by, from and to hash[2] (rte_jhash's two values).
+ * @return false when it is none that could be put together: wk_frag_input will say why. */
+bool wk_frag_hash(const struct wk_pkt *pkt, uint16_t wire, enum wk_dir dir, uint32_t hash[2]);
+
 /* Gives up what has waited for too long, a part at a time. */
 void wk_frag_expire(struct wk_frag *frag, uint64_t now_ns);
 /* Gives up everything with this reason. */

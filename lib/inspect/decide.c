@@ -100,7 +100,7 @@ static void tell(struct wk_inspect *inspect, struct wk_event *event, uint32_t st
 	uint32_t len_b = path->s ? path->len_b : 0;
 
 	event->stream_id = stream_id;
-	event->flow_id = flow->entry.id;
+	event->flow_id = wk_insp_id(inspect, flow);
 	event->call_reason = reason;
 	event->path_len_b = (uint16_t)(len_b < UINT16_MAX ? len_b : UINT16_MAX);
 	if (len_b > WK_EVENT_PATH_MAX_B)

@@ -56,7 +56,7 @@ void wk_insp_event_conn(struct wk_inspect *inspect, struct wk_insp_flow *flow,
 	event.reason = reason;
 	if (flow) {
 		flow->told = true;
-		event.flow_id = flow->entry.id;
+		event.flow_id = wk_insp_id(inspect, flow);
 		if (flow->h2)
 			event.h2_error = wk_h2_error(flow->h2);
 	}

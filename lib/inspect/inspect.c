@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inspect.c - one lcore's inspector: birth and death, its policy, and the way of a packet. */
 #include <errno.h>
-#include <string.h>
 
 #include <rte_cycles.h>
 #include <rte_jhash.h>
@@ -338,21 +337,10 @@ static int make_parts(struct wk_inspect *inspect, const struct wk_inspect_conf *
 	return wk_flow_table_create(&table, &inspect->table);
 }
 
-/* Lcores share the secret of a start, but not their references. Hashed in a copy: rte_jhash reads
- * whole words, beyond the end of a string. */
-static uint32_t hash_name(const struct wk_inspect_conf *conf)
-{
-	char name[32] = "";
-	size_t len_b = strnlen(conf->name, sizeof(name) - 1);
-
-	memcpy(name, conf->name, len_b);
-	return rte_jhash(name, (uint32_t)len_b, (uint32_t)(conf->secret >> 32));
-}
-
 int wk_inspect_create(const struct wk_inspect_conf *conf, struct wk_inspect **inspect)
 {
 	struct wk_inspect *made;
-	uint32_t name_hash;
+	uint32_t tag;
 	int rc;
 
 	if (conf->mtu_b < MTU_MIN_B)
@@ -368,9 +356,11 @@ int wk_inspect_create(const struct wk_inspect_conf *conf, struct wk_inspect **in
 	made->mtu_b = conf->mtu_b;
 	made->tcp_limits = conf->tcp;
 	made->h2_limits = conf->h2;
-	name_hash = hash_name(conf);
-	made->ref_tag = (uint16_t)name_hash;
-	made->ident = (uint16_t)(name_hash >> 16);
+	/* What clients read says nothing of the hash seed, and two lcores never say the same. */
+	tag = rte_jhash_1word(0, (uint32_t)(conf->secret >> 32));
+	made->ref_tag = (uint16_t)(tag + conf->lcore);
+	made->ident = (uint16_t)(tag >> 16);
+	made->first_id = conf->lcore * conf->max_flows;
 	rc = make_parts(made, conf);
 	if (rc < 0) {
 		wk_inspect_free(made);

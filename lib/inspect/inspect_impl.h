@@ -80,6 +80,7 @@ struct wk_inspect {
 	uint32_t mtu_b;
 	uint16_t ident;     /* of IPv4 packets built here that may be fragmented */
 	uint32_t evict_pos; /* where the search for an unfinished handshake goes on */
+	uint32_t first_id;  /* of this lcore's flows */
 	uint16_t ref_tag;
 	uint32_t ref_count;
 	struct wk_insp_bucket rsts;   /* answers to packets without a flow */
@@ -92,6 +93,12 @@ struct wk_inspect {
 
 /* The reference that a denied client reads: "%04x-%06x" of these two. */
 #define WK_INSP_REF(tag, count) ((uint64_t)(tag) << 24 | ((count)&0xffffffu))
+
+/* A flow as events and lists call it. */
+static inline uint32_t wk_insp_id(const struct wk_inspect *inspect, const struct wk_insp_flow *flow)
+{
+	return inspect->first_id + flow->entry.id;
+}
 
 /* inspect.c */
 bool wk_insp_take(struct wk_insp_bucket *bucket, uint32_t per_s, uint64_t now_ns);

@@ -11,7 +11,7 @@ static void fill(const struct wk_inspect *inspect, const struct wk_insp_flow *fl
 
 	memset(row, 0, sizeof(*row));
 	row->key = flow->entry.key;
-	row->id = flow->entry.id;
+	row->id = wk_insp_id(inspect, flow);
 	row->state = flow->dead ? WK_TCP_ST_CLOSED : wk_tcp_state(&flow->tcp);
 	row->passive = flow->passive;
 	row->edited = wk_insp_edited(flow);

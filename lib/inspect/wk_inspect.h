@@ -51,7 +51,7 @@ struct wk_event {
 	uint16_t client_port; /* host order */
 	uint16_t server_port;
 	uint32_t stream_id;
-	uint32_t flow_id;
+	uint32_t flow_id;                /* unique among the lcores: see struct wk_inspect_flow */
 	enum wk_call_reason call_reason; /* CALL */
 	enum wk_h2_error h2_error;       /* CONN */
 	enum wk_reason reason;           /* CONN */
@@ -77,13 +77,15 @@ struct wk_inspect_hooks {
 
 struct wk_inspect_conf {
 	const char *name; /* unique in the process */
+	uint32_t lcore;   /* number of this one among those that share the upper half of secret */
 	uint32_t max_flows;
 	uint64_t held_b; /* arena */
 	struct wk_tcp_limits tcp;
 	struct wk_h2_limits h2;
 	struct wk_inspect_on on;
-	uint32_t mtu_b;  /* of L3, for packets built here */
-	uint64_t secret; /* random, of this start: hash seed, references */
+	uint32_t mtu_b; /* of L3, for packets built here */
+	/* Random. Lower half: hash seed. Upper half: of this start, references of its lcores. */
+	uint64_t secret;
 	int socket_id;
 	struct rte_mempool *pool; /* for packets built here */
 	struct wk_stats *stats;
@@ -131,7 +133,7 @@ uint32_t wk_inspect_stop(struct wk_inspect *inspect, uint64_t now_ns);
 /* One row of the flow list. */
 struct wk_inspect_flow {
 	struct wk_flow_key key;
-	uint32_t id;
+	uint32_t id; /* lcore x max_flows + its place in the table */
 	enum wk_tcp_state state;
 	bool passive;
 	bool edited;

@@ -29,9 +29,8 @@
 #define FLOWS      64u
 #define DATAGRAMS  8u
 #define HELD_MBUFS 64u
-/* References of replies are made of the inspector's name and this. */
-#define NAME   "golden"
-#define SECRET UINT64_C(0x60176e0000000001)
+/* References of replies are made of its upper half. */
+#define SECRET UINT64_C(0x328eff5200000001)
 
 struct side {
 	struct rte_ring *rx; /* what enters here */
@@ -42,6 +41,7 @@ struct side {
 /* The appliance on two ports made of rings: one for all cases, a worker for each. */
 static struct side sides[WK_DIRS]; /* by the direction of what enters */
 static struct rte_mempool *pool;
+static const struct wk_team team = { .owners = { .n = 1 } };
 
 static int open_side(struct side *side, const char *name)
 {
@@ -86,7 +86,7 @@ static int open_frag(struct wk_worker *worker, const struct wk_snapshot *snapsho
 static int open_worker(struct wk_worker *worker, const struct wk_snapshot *snapshot)
 {
 	struct wk_inspect_conf in = {
-		.name = NAME,
+		.name = "golden",
 		.max_flows = FLOWS,
 		.held_b = ARENA_B,
 		.tcp = wk_tcp_limits_default,
@@ -111,6 +111,7 @@ static int open_worker(struct wk_worker *worker, const struct wk_snapshot *snaps
 		};
 	}
 	worker->n_ports = WK_DIRS;
+	worker->team = &team;
 	worker->snapshot = snapshot;
 	worker->version = snapshot->version;
 	worker->events = wk_event_ring_create(0, SOCKET_ID_ANY);

@@ -8,7 +8,7 @@ from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame, SettingsFrame
 from hyperframe.frame import WindowUpdateFrame
 
-# "%04x-%06x": of the inspector's name and secret in golden.c, and a count.
+# "%04x-%06x": of the secret in golden.c, and a count.
 REF_TAG = 0xD107
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SERVICE = "/cloudcity.DoorManager/"
