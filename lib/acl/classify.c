@@ -73,6 +73,14 @@ static bool may_be_tcp(uint8_t proto)
 	}
 }
 
+static void set_services(struct wk_acl_verdict *verdict, const uint32_t *found)
+{
+	verdict->guarded_dst = found[ACL_CAT_DST] != 0;
+	verdict->guarded_src = found[ACL_CAT_SRC] != 0;
+	verdict->service_dst = verdict->guarded_dst ? found[ACL_CAT_DST] - 1 : 0;
+	verdict->service_src = verdict->guarded_src ? found[ACL_CAT_SRC] - 1 : 0;
+}
+
 static void drop(struct wk_acl_verdict *verdict, enum wk_reason reason)
 {
 	*verdict = (struct wk_acl_verdict){
@@ -105,12 +113,8 @@ static void judge(const struct wk_acl *acl, const struct wk_pkt *pkt, const uint
 		drop(verdict, WK_DROP_DEFAULT);
 	if (verdict->action == WK_ACL_FRAG || verdict->action == WK_ACL_TUNNEL)
 		verdict->service_addr = found[ACL_CAT_ADDR] - 1;
-	if (verdict->action != WK_ACL_GUARD)
-		return;
-	verdict->guarded_dst = found[ACL_CAT_DST] != 0;
-	verdict->guarded_src = found[ACL_CAT_SRC] != 0;
-	verdict->service_dst = verdict->guarded_dst ? found[ACL_CAT_DST] - 1 : 0;
-	verdict->service_src = verdict->guarded_src ? found[ACL_CAT_SRC] - 1 : 0;
+	if (verdict->action == WK_ACL_GUARD)
+		set_services(verdict, found);
 }
 
 static void judge_not_ip(const struct wk_acl *acl, const struct wk_pkt *pkt,
@@ -144,6 +148,38 @@ static void classify(const struct wk_acl *acl, enum acl_family family, const str
 		      &verdicts[batch->index[i]]);
 }
 
+/* Is an ICMP error about a guarded connection? An operator's drop stands; `default` does not keep
+ * from a guarded connection what it needs to find out about its path. */
+static void judge_quote(const struct wk_acl *acl, const struct wk_pkt *pkt,
+			struct wk_acl_verdict *verdict)
+{
+	enum acl_family family = pkt->ip_version == 4 ? ACL_V4 : ACL_V6;
+	uint32_t found[ACL_CATS];
+	struct acl_key4 key4;
+	struct acl_key6 key6;
+	struct wk_pkt quoted;
+	const uint8_t *key;
+
+	if ((verdict->action != WK_ACL_PASS && verdict->reason != WK_DROP_DEFAULT) ||
+	    !acl->ctx[family] || !wk_pkt_quoted(pkt, &quoted))
+		return;
+	if (family == ACL_V4) {
+		fill_key4(&key4, &quoted);
+		key = (const uint8_t *)&key4;
+	} else {
+		fill_key6(&key6, &quoted);
+		key = (const uint8_t *)&key6;
+	}
+	if (rte_acl_classify(acl->ctx[family], &key, found, 1, ACL_CATS) != 0) {
+		drop(verdict, WK_DROP_ACL);
+		return;
+	}
+	if (found[ACL_CAT_DST] == 0 && found[ACL_CAT_SRC] == 0)
+		return;
+	verdict->action = WK_ACL_QUOTE;
+	set_services(verdict, found);
+}
+
 void wk_acl_classify_burst(const struct wk_acl *acl, const struct wk_pkt *pkts, uint16_t n,
 			   struct wk_acl_verdict *verdicts)
 {
@@ -167,4 +203,7 @@ void wk_acl_classify_burst(const struct wk_acl *acl, const struct wk_pkt *pkts, 
 	}
 	classify(acl, ACL_V4, &v4, pkts, verdicts);
 	classify(acl, ACL_V6, &v6, pkts, verdicts);
+	for (uint16_t i = 0; i < n; i++)
+		if ((pkts[i].flags & WK_PKT_F_ICMP_ERR) != 0)
+			judge_quote(acl, &pkts[i], &verdicts[i]);
 }

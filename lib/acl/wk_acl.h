@@ -55,13 +55,16 @@ enum wk_acl_action {
 	WK_ACL_GUARD = 2,  /* TCP to or from a guarded address and port */
 	WK_ACL_FRAG = 3,   /* a fragment to or from a guarded address */
 	WK_ACL_TUNNEL = 4, /* a tunnel packet to or from a guarded address */
+	WK_ACL_QUOTE = 5,  /* an ICMP error that quotes a packet to or from a guarded port */
 };
 
 struct wk_acl_verdict {
 	uint8_t action;   /* enum wk_acl_action */
-	uint8_t reason;   /* enum wk_reason: DROP_ACL, DROP_DEFAULT, DROP_MALFORMED for a drop */
+	uint8_t reason;   /* enum wk_reason: DROP_ACL, DROP_DEFAULT, DROP_MALFORMED for a drop;
+			   * QUOTE: how an error ends that concerns no connection, FWD_PLAIN or
+			   * DROP_DEFAULT */
 	bool guarded_dst; /* the destination is guarded: a packet of a client */
-	bool guarded_src; /* the source is: a packet of a server */
+	bool guarded_src; /* the source is: a packet of a server; QUOTE: of the quoted packet */
 	uint32_t service_dst; /* service numbers, valid where the flag is set */
 	uint32_t service_src;
 	/* FRAG and TUNNEL: a service of the address, an enforced one if there is any. */

@@ -63,3 +63,14 @@ bool wk_pkt_csum_ok(const struct wk_pkt *pkt)
 {
 	return ip_csum_ok(pkt) && tcp_csum_ok(pkt);
 }
+
+bool wk_pkt_icmp_csum_ok(const struct wk_pkt *pkt)
+{
+	uint32_t len_b = (uint32_t)pkt->l3_off + pkt->l3_len_b - pkt->l4_off;
+	uint32_t sum = 0;
+
+	if (pkt->ip_version == 6)
+		sum = wk_pkt_pseudo_sum(6, pkt->src, pkt->dst, IPPROTO_ICMPV6, len_b);
+	return ip_csum_ok(pkt) &&
+	       sum_fold(sum + wk_pkt_sum(pkt->frame + pkt->l4_off, len_b)) == 0xffff;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wk_pkt.h"
 
+#include <netinet/ip_icmp.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
@@ -38,6 +39,8 @@
 #define PORT_VXLAN_GPE   4790u
 #define PORT_GENEVE      6081u
 #define PORT_GTPU        2152u
+#define ICMP_HDR_B       8u
+#define ICMPV6_ERR_LAST  127u /* RFC 4443 2.1: errors have the highest bit clear */
 #define PREFETCH_AHEAD   4u
 
 /* What carries a whole IP packet or frame in itself, by protocol number. */
@@ -113,6 +116,25 @@ static void parse_udp(struct wk_pkt *pkt, uint32_t end)
 	pkt->data_len_b = (uint16_t)(udp_b - UDP_HDR_B);
 }
 
+/* Does a message of this type quote the packet that it is about? */
+static bool is_icmp_error(uint8_t ip_version, uint8_t proto, uint8_t type)
+{
+	if (ip_version == 6)
+		return proto == IPPROTO_ICMPV6 && type > 0 && type <= ICMPV6_ERR_LAST;
+	if (proto != IPPROTO_ICMP)
+		return false;
+	switch (type) {
+	case ICMP_DEST_UNREACH:
+	case ICMP_SOURCE_QUENCH:
+	case ICMP_REDIRECT:
+	case ICMP_TIME_EXCEEDED:
+	case ICMP_PARAMETERPROB:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What stands behind the IP headers, from off to end. */
 static void parse_l4(struct wk_pkt *pkt, uint8_t proto, uint32_t off, uint32_t end)
 {
@@ -138,6 +160,8 @@ static void parse_l4(struct wk_pkt *pkt, uint8_t proto, uint32_t off, uint32_t e
 		parse_tcp(pkt, end);
 	else if (proto == IPPROTO_UDP)
 		parse_udp(pkt, end);
+	else if (end - off >= ICMP_HDR_B && is_icmp_error(pkt->ip_version, proto, pkt->frame[off]))
+		mark(pkt, WK_PKT_F_ICMP_ERR);
 }
 
 static void set_fragment(struct wk_pkt *pkt, uint32_t frag_off_b)
@@ -145,8 +169,7 @@ static void set_fragment(struct wk_pkt *pkt, uint32_t frag_off_b)
 	mark(pkt, WK_PKT_F_FRAG | (frag_off_b == 0 ? WK_PKT_F_FRAG_FIRST : 0));
 }
 
-/* @return false when the chain does not fit; otherwise *proto and *off name what ends it. */
-static bool walk_ext_headers(struct wk_pkt *pkt, uint8_t *proto, uint32_t *off, uint32_t end)
+bool wk_pkt_walk_ext(struct wk_pkt *pkt, uint8_t *proto, uint32_t *off, uint32_t end)
 {
 	for (uint32_t n = 0;; n++) {
 		const uint8_t *hdr = pkt->frame + *off;
@@ -188,7 +211,7 @@ static bool walk_ext_headers(struct wk_pkt *pkt, uint8_t *proto, uint32_t *off, 
 
 static void parse_behind_ip(struct wk_pkt *pkt, uint8_t proto, uint32_t off, uint32_t end)
 {
-	if (!walk_ext_headers(pkt, &proto, &off, end)) {
+	if (!wk_pkt_walk_ext(pkt, &proto, &off, end)) {
 		pkt->proto = proto;
 		pkt->l4_off = (uint16_t)off;
 		pkt->data_off = (uint16_t)off;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pkt_bytes.h - private to lib/pkt: reads at any alignment, one's complement sums. */
+/* pkt_bytes.h - private to lib/pkt: reads at any alignment, one's complement sums, header chains.
+ */
 #pragma once
 
 #include <stdint.h>
+
+#include "wk_pkt.h"
 
 static inline uint16_t load_be16(const uint8_t *p)
 {
@@ -29,3 +32,7 @@ static inline uint16_t csum_update(uint16_t csum, uint16_t old, uint16_t new)
 {
 	return (uint16_t)~sum_fold((uint32_t)(uint16_t)~csum + (uint16_t)~old + new);
 }
+
+/* Walks the IPv6 extension headers of pkt from *off to end, AH of IPv4 included. @return false when
+ * the chain does not fit or is too long; otherwise *proto and *off name what ends it. */
+bool wk_pkt_walk_ext(struct wk_pkt *pkt, uint8_t *proto, uint32_t *off, uint32_t end);

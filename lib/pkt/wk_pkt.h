@@ -3,8 +3,8 @@
  *
  * Pure functions of the bytes (any thread); a struct wk_pkt lives as long as the burst. 88 bytes.
  * Parses Ethernet, up to two VLAN tags (0x8100, 0x88a8, 0x9100), IPv4 with options, IPv6 with
- * extension headers, TCP and UDP. What it does not know is not an error: ip_version is 0 and the
- * frame passes as unguarded traffic. */
+ * extension headers, TCP and UDP, and the TCP packets that ICMP errors quote. What it does not know
+ * is not an error: ip_version is 0 and the frame passes as unguarded traffic. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,6 +27,7 @@
 #define WK_PKT_F_TCP        0x0080u /* a whole TCP header stands at l4_off */
 #define WK_PKT_F_L4_PORTS   0x0100u /* sport and dport are valid */
 #define WK_PKT_F_DEEP_TAGS  0x0200u /* a third VLAN tag: not parsed further */
+#define WK_PKT_F_ICMP_ERR   0x0400u /* an ICMP error, which quotes a packet: see wk_pkt_quoted */
 
 enum wk_pkt_csum {
 	WK_PKT_CSUM_UNKNOWN = 0, /* must be computed */
@@ -86,3 +87,19 @@ void wk_pkt_trim_data(struct wk_pkt *pkt);
  * pseudo header of IPv4 or IPv6 addresses in network order; returns network order. */
 uint16_t wk_pkt_tcp_csum(uint8_t ip_version, const uint8_t *src, const uint8_t *dst,
 			 const uint8_t *tcp, uint32_t len_b);
+
+/* What an ICMP error (WK_PKT_F_ICMP_ERR) quotes, in fields that look like those of a packet. Valid
+ * are ip_version, proto (TCP), addresses and ports, the tags of the frame around it, l3_off, l4_off
+ * with at least eight bytes of TCP behind it, and l3_len_b, the length that the quoted packet says
+ * it had. Quotes are cut: its other fields are 0, and nothing is read behind frame_len_b.
+ * @return false when it quotes no TCP packet, a later fragment, or too little. */
+bool wk_pkt_quoted(const struct wk_pkt *pkt, struct wk_pkt *quoted);
+uint32_t wk_pkt_quoted_seq(const struct wk_pkt *quoted);
+/* Writes another sequence number into the quote, pkt->m writable and contiguous; the checksums of
+ * the message, and of the quoted segment where that is there, follow. */
+void wk_pkt_set_quoted_seq(struct wk_pkt *pkt, const struct wk_pkt *quoted, uint32_t seq);
+/* Verifies the IPv4 header and the ICMP message in full. */
+bool wk_pkt_icmp_csum_ok(const struct wk_pkt *pkt);
+/* Does the error say that a packet was too big for a link? *mtu_b is then what fits, 0 if the error
+ * does not tell. */
+bool wk_pkt_icmp_too_big(const struct wk_pkt *pkt, uint32_t *mtu_b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as a frame: nothing is read beyond their end, what is said of them lies within them and
- * agrees with rte_net's parser, and an edited packet whose checksum was right has a right one. */
+ * agrees with rte_net's parser, and an edited packet whose checksum was right has a right one. So
+ * has an ICMP error whose quote was edited. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -109,6 +110,23 @@ static void edit(struct wk_pkt *pkt, struct rte_mbuf *m, uint32_t number)
 	must(wk_pkt_csum_ok(&again) == good);
 }
 
+/* A quote lies within its message, and has another number when it is given one. */
+static void quote(struct wk_pkt *pkt, struct rte_mbuf *m, uint32_t number)
+{
+	bool good = wk_pkt_icmp_csum_ok(pkt);
+	struct wk_pkt quoted;
+
+	if (!wk_pkt_quoted(pkt, &quoted))
+		return;
+	must(quoted.l3_off >= pkt->l4_off + 8u && quoted.l4_off > quoted.l3_off);
+	must(quoted.l4_off + 8u <= (uint32_t)pkt->l3_off + pkt->l3_len_b);
+	must(quoted.proto == IPPROTO_TCP && quoted.ip_version == pkt->ip_version);
+	pkt->m = m;
+	wk_pkt_set_quoted_seq(pkt, &quoted, number);
+	must(wk_pkt_quoted_seq(&quoted) == number);
+	must(wk_pkt_icmp_csum_ok(pkt) == good);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_b)
 {
 	uint32_t len_b = size_b > INPUT_MAX_B ? INPUT_MAX_B : (uint32_t)size_b;
@@ -126,6 +144,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_b)
 		compare(&pkt, &m);
 		edit(&pkt, &m, (uint32_t)size_b * 2654435761u);
 	}
+	if ((pkt.flags & WK_PKT_F_ICMP_ERR) != 0)
+		quote(&pkt, &m, (uint32_t)size_b * 2654435761u);
 	free(bytes);
 	return 0;
 }

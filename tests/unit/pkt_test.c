@@ -54,7 +54,8 @@ static const struct row rows[] = {
 	  F_TCP },
 	{ "ipv4 tcp with a trailer", { V4_BASE, TCP_BASE, .data_b = 1, .trailer_b = 5 }, F_TCP },
 	{ "ipv4 udp", { V4_BASE, UDP_BASE }, WK_PKT_F_L4_PORTS },
-	{ "ipv4 icmp", { V4_BASE, .proto = IPPROTO_ICMP, .data_b = 40 }, 0 },
+	/* Its first byte is a 3: unreachable. */
+	{ "ipv4 icmp", { V4_BASE, .proto = IPPROTO_ICMP, .data_b = 40 }, WK_PKT_F_ICMP_ERR },
 	{ "ipv4 esp", { V4_BASE, .proto = IPPROTO_ESP, .data_b = 40 }, 0 },
 	{ "one tag", { V4_BASE, TCP_33, TAGS1(0xe064) }, F_TCP },
 	{ "priority tag", { V4_BASE, TCP_33, TAGS1(0xe000) }, F_TCP },
