@@ -142,6 +142,32 @@ static enum wk_way fragment(struct wk_worker *worker, struct wk_pkt *pkt,
 	return wk_worker_hand_over(worker, owner, pkt, port);
 }
 
+/* An ICMP error about a guarded connection. What it quotes went out where it came in. */
+static enum wk_way quote(struct wk_worker *worker, struct wk_pkt *pkt,
+			 const struct wk_acl_verdict *verdict, const struct wk_worker_port *port,
+			 bool taken)
+{
+	enum wk_reason plain = (enum wk_reason)verdict->reason;
+	struct wk_pkt quoted;
+	uint32_t service;
+	uint32_t owner;
+
+	if (!wk_acl_service(verdict, wk_dir_flip(port->dir), &service)) {
+		if (wk_worker_enforces_any(worker, verdict))
+			return drop(worker, WK_DROP_SPOOF_PORT);
+		return plain == WK_FWD_PLAIN ? forward_plain(worker) : drop(worker, plain);
+	}
+	owner = taken || !wk_pkt_quoted(pkt, &quoted)
+			? worker->index
+			: wk_owner_flow(&worker->team->owners, &quoted, port->wire);
+	if (owner != worker->index)
+		return wk_worker_hand_over(worker, owner, pkt, port);
+	return wk_inspect_icmp(worker->inspect, pkt, port->wire, port->dir, plain,
+			       worker->now_ns) == WK_INSPECT_FORWARD
+		       ? WK_WAY_FORWARD
+		       : WK_WAY_FREE;
+}
+
 static enum wk_way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
 			      const struct wk_acl_verdict *verdict,
 			      const struct wk_worker_port *port, bool taken)
@@ -162,6 +188,8 @@ static enum wk_way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
 		return fragment(worker, pkt, verdict, port, taken);
 	case WK_ACL_TUNNEL:
 		return hidden(worker, verdict, worker->snapshot->on_tunnel, WK_DROP_TUNNEL);
+	case WK_ACL_QUOTE:
+		return quote(worker, pkt, verdict, port, taken);
 	}
 	return drop(worker, WK_DROP_MALFORMED);
 }

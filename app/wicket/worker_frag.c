@@ -146,6 +146,9 @@ static void judge(struct wk_worker *worker, const struct wk_frag_whole *whole,
 		reason = whole->open || worker->snapshot->on_tunnel == WK_ON_PASS ? WK_FWD_PLAIN
 										  : WK_DROP_TUNNEL;
 		break;
+	case WK_ACL_QUOTE: /* in fragments an ICMP error is not translated */
+		reason = (enum wk_reason)verdict.reason;
+		break;
 	case WK_ACL_FRAG: /* fragments in a fragmented datagram */
 		reason = whole->open ? WK_FWD_PLAIN : WK_DROP_V6_FRAG;
 		break;

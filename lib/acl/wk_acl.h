@@ -59,12 +59,12 @@ enum wk_acl_action {
 };
 
 struct wk_acl_verdict {
-	uint8_t action;   /* enum wk_acl_action */
-	uint8_t reason;   /* enum wk_reason: DROP_ACL, DROP_DEFAULT, DROP_MALFORMED for a drop;
-			   * QUOTE: how an error ends that concerns no connection, FWD_PLAIN or
-			   * DROP_DEFAULT */
-	bool guarded_dst; /* the destination is guarded: a packet of a client */
-	bool guarded_src; /* the source is: a packet of a server; QUOTE: of the quoted packet */
+	uint8_t action;       /* enum wk_acl_action */
+	uint8_t reason;       /* enum wk_reason: DROP_ACL, DROP_DEFAULT, DROP_MALFORMED for a drop;
+			       * QUOTE: how an error ends that concerns no connection, FWD_PLAIN or
+			       * DROP_DEFAULT */
+	bool guarded_dst;     /* the destination is guarded: a packet of a client */
+	bool guarded_src;     /* the source is: a packet of a server; QUOTE: of the quoted packet */
 	uint32_t service_dst; /* service numbers, valid where the flag is set */
 	uint32_t service_src;
 	/* FRAG and TUNNEL: a service of the address, an enforced one if there is any. */

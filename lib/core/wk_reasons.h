@@ -46,6 +46,7 @@
 	X(DROP_HS, drop_hs, DROP, "does not fit the handshake")                                    \
 	X(DROP_SYN_IN_EST, drop_syn_in_est, DROP, "a SYN inside an established connection")        \
 	X(DROP_RST_BADSEQ, drop_rst_badseq, DROP, "an RST that is not at the exact number")        \
+	X(DROP_ICMP, drop_icmp, DROP, "an ICMP error about a number that is not under way")        \
 	X(DROP_UNLISTED, drop_unlisted, DROP, "no rule lists this source")                         \
 	X(DROP_MID_STREAM, drop_mid_stream, DROP, "guarded, but its SYN was never seen")           \
 	X(DROP_TABLE_FULL, drop_table_full, DROP, "the flow table is full")                        \
@@ -97,6 +98,8 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_TAKEN, taken, "packets taken over by the worker that owns them")                     \
 	X(CNT_RESEGMENTED, resegmented, "data packets that had to be cut anew")                    \
 	X(CNT_REASSEMBLED, reassembled, "datagrams put together from their fragments")             \
+	X(CNT_ICMP_XLATE, icmp_xlate, "numbers translated in ICMP errors")                         \
+	X(CNT_PATH_MTU, path_mtu, "paths that turned out narrower than their wire")                \
 	X(CNT_FLOWS_OPENED, flows_opened, "guarded connections opened")                            \
 	X(CNT_FLOWS_CLOSED, flows_closed, "guarded connections closed")                            \
 	X(CNT_FLOWS_RESET, flows_reset, "guarded connections reset by policy or limit")            \

@@ -22,6 +22,8 @@ struct frame {
 	struct wk_insp_tmpl tmpl;
 	uint16_t sport; /* host order */
 	uint16_t dport;
+	uint32_t mtu_b;
+	bool may_fragment; /* whatever the template says */
 	uint8_t ecn;
 	uint8_t flags;
 	uint32_t from_b;
@@ -106,13 +108,14 @@ static uint8_t ecn_at_hand(const struct wk_inspect *inspect, const struct wk_tcp
 	return TOS_OF_V6(rte_be_to_cpu_32(vtc_flow)) & ECN_MASK;
 }
 
-static void put_ipv4(struct wk_inspect *inspect, struct rte_ipv4_hdr *ip, uint8_t ecn,
+static void put_ipv4(struct wk_inspect *inspect, struct rte_ipv4_hdr *ip, const struct frame *frame,
 		     uint32_t l4_len_b)
 {
-	bool df = (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0;
+	bool df = !frame->may_fragment &&
+		  (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) != 0;
 
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
-	ip->type_of_service = (uint8_t)((ip->type_of_service & ~ECN_MASK) | ecn);
+	ip->type_of_service = (uint8_t)((ip->type_of_service & ~ECN_MASK) | frame->ecn);
 	ip->total_length = rte_cpu_to_be_16((uint16_t)(sizeof(*ip) + l4_len_b));
 	/* RFC 6864: meaningless where fragmentation is forbidden. */
 	ip->packet_id = df ? 0 : rte_cpu_to_be_16(inspect->ident++);
@@ -201,7 +204,7 @@ static bool put_frame(struct wk_inspect *inspect, struct rte_mbuf *m, const stru
 	memcpy(bytes, tmpl->bytes, tmpl->len_b);
 	l3 = bytes + tmpl->l3_off;
 	if (v4)
-		put_ipv4(inspect, (struct rte_ipv4_hdr *)l3, frame->ecn, l4_len_b);
+		put_ipv4(inspect, (struct rte_ipv4_hdr *)l3, frame, l4_len_b);
 	else
 		put_ipv6((struct rte_ipv6_hdr *)l3, frame->ecn, l4_len_b);
 	put_tcp(bytes + tmpl->len_b, l3, v4, out, frame);
@@ -228,13 +231,13 @@ static void send_frame(struct wk_inspect *inspect, const struct wk_tcp_out *out,
 	inspect->hooks->tx(inspect->user, inspect->wire, out->dir, m);
 }
 
-/* Cuts out->data into frames of at most the MTU. FIN and PSH belong to the last one, CWR and SYN to
- * the first. */
+/* Cuts out->data into frames of at most the MTU of the path. FIN and PSH belong to the last one,
+ * CWR and SYN to the first. */
 static void send_all(struct wk_inspect *inspect, const struct wk_tcp_out *out, struct frame *frame)
 {
 	uint32_t hdr_b = (uint32_t)(frame->tmpl.len_b - frame->tmpl.l3_off) +
 			 (uint32_t)sizeof(struct rte_tcp_hdr) + out->opts_len_b;
-	uint32_t room_b = inspect->mtu_b - hdr_b;
+	uint32_t room_b = frame->mtu_b - hdr_b;
 
 	frame->from_b = 0;
 	do {
@@ -251,6 +254,14 @@ static void send_all(struct wk_inspect *inspect, const struct wk_tcp_out *out, s
 	} while (frame->from_b < out->data_len_b);
 }
 
+static uint32_t path_mtu(const struct wk_inspect *inspect, const struct wk_insp_flow *flow,
+			 enum wk_dir dir)
+{
+	uint32_t known_b = flow->path_mtu_b[dir];
+
+	return known_b > 0 ? RTE_MIN(known_b, inspect->mtu_b) : inspect->mtu_b;
+}
+
 void wk_insp_send(struct wk_inspect *inspect, const struct wk_tcp_out *out)
 {
 	const struct wk_insp_flow *flow = inspect->flow;
@@ -258,6 +269,8 @@ void wk_insp_send(struct wk_inspect *inspect, const struct wk_tcp_out *out)
 	struct frame frame = {
 		.sport = out->dir == WK_C2S ? key->client_port : key->server_port,
 		.dport = out->dir == WK_C2S ? key->server_port : key->client_port,
+		.mtu_b = path_mtu(inspect, flow, out->dir),
+		.may_fragment = flow->path_below[out->dir],
 		.ecn = ecn_at_hand(inspect, out),
 	};
 
@@ -274,7 +287,11 @@ void wk_insp_send(struct wk_inspect *inspect, const struct wk_tcp_out *out)
 
 void wk_insp_refuse(struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
 {
-	struct frame frame = { .sport = inspect->pkt->dport, .dport = inspect->pkt->sport };
+	struct frame frame = {
+		.sport = inspect->pkt->dport,
+		.dport = inspect->pkt->sport,
+		.mtu_b = inspect->mtu_b,
+	};
 	struct wk_tcp_out out;
 
 	if (!wk_tcp_refuse(seg, inspect->dir, &out))
@@ -289,7 +306,11 @@ void wk_insp_refuse(struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
 
 void wk_insp_replace(struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
 {
-	struct frame frame = { .sport = inspect->pkt->sport, .dport = inspect->pkt->dport };
+	struct frame frame = {
+		.sport = inspect->pkt->sport,
+		.dport = inspect->pkt->dport,
+		.mtu_b = inspect->mtu_b,
+	};
 	const struct wk_tcp_out out = {
 		.dir = inspect->dir,
 		.flags = WK_TCP_RST | WK_TCP_ACK,

@@ -43,7 +43,12 @@ struct wk_insp_flow {
 	bool inside[WK_DIRS];
 	/* A reset of ours has been told. */
 	bool told;
-	enum wk_reason why; /* reason of a reset that the judge asked for, 0 if none */
+	/* Some link of the path takes less than every path must: what is built may be cut up. */
+	bool path_below[WK_DIRS];
+	uint16_t
+		path_mtu_b[WK_DIRS]; /* of what is sent that way, 0: as far as we know the wire's */
+	uint64_t path_ns[WK_DIRS];   /* since when */
+	enum wk_reason why;          /* reason of a reset that the judge asked for, 0 if none */
 	struct wk_tcp_flow tcp;
 	struct wk_insp_tmpl tmpl[WK_DIRS];
 	struct wk_policy_source source;

@@ -116,6 +116,14 @@ enum wk_inspect_verdict wk_inspect_packet(struct wk_inspect *inspect, struct wk_
 					  uint32_t service, uint16_t wire, enum wk_dir dir,
 					  uint64_t now_ns);
 
+/* An ICMP error that quotes a packet of a guarded connection, which went the other way: dir is the
+ * ingress side of the error. One about a followed connection goes on with the number that its
+ * receiver knows, if it can be true; one about any other ends as `plain` says. Counts its reason.
+ */
+enum wk_inspect_verdict wk_inspect_icmp(struct wk_inspect *inspect, struct wk_pkt *pkt,
+					uint16_t wire, enum wk_dir dir, enum wk_reason plain,
+					uint64_t now_ns);
+
 /* Would wk_inspect_packet of this packet forward it for sure, and touch nothing? So it is where the
  * service is not enforced and no flow of before still has to be translated. */
 bool wk_inspect_passive(struct wk_inspect *inspect, const struct wk_pkt *pkt, uint32_t service,

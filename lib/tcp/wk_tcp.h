@@ -158,6 +158,16 @@ enum wk_tcp_state wk_tcp_state(const struct wk_tcp_flow *flow);
 /* The flow's numbers are not the same on both sides, or we owe one of them bytes. */
 bool wk_tcp_edited(const struct wk_tcp_flow *flow);
 
+/* An ICMP error quotes a packet of the stream dir, as its receiver's side numbers it. @return false
+ * when nothing with that number is under way (RFC 5927 4.1); otherwise *in_seq is the number that
+ * its sender knows. Not for a passive flow. */
+bool wk_tcp_quoted(const struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint32_t *in_seq);
+/* The quoted packet, len_b of payload, was too big for its path, which takes less since since_ns.
+ * What it carried of bytes that its sender does not know as they are goes out again, once. The
+ * caller makes smaller packets of them. */
+void wk_tcp_too_big(struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint32_t len_b,
+		    uint64_t since_ns, const struct wk_tcp_env *env);
+
 /* The RST that answers a segment for which there is no connection (RFC 9293 3.10.7.1), to be sent
  * back to the sender; out->dir is the direction towards it. @return false for an RST. */
 bool wk_tcp_refuse(const struct wk_tcp_seg *seg, enum wk_dir dir, struct wk_tcp_out *out);

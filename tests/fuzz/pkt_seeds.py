@@ -8,7 +8,8 @@ from pathlib import Path
 from scapy.utils import RawPcapReader
 
 HERE = Path(__file__).resolve().parent
-CASES = ("unguarded", "malformed", "plain_rules", "denied_call_ipv6", "denied_call_qinq")
+CASES = ("unguarded", "malformed", "plain_rules", "denied_call_ipv6", "denied_call_qinq",
+         "icmp_quote", "icmp_quote_ipv6")
 PER_CASE = 16
 
 

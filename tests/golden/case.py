@@ -52,12 +52,11 @@ class Link:
         for i, vlan in enumerate(self.tags):
             outer = len(self.tags) == 2 and i == 0
             packet = packet / (Dot1AD(vlan=vlan) if outer else Dot1Q(vlan=vlan))
-        source, target = ADDRESS[self.version][side], ADDRESS[self.version][flip(side)]
+        ends = {"src": ADDRESS[self.version][side], "dst": ADDRESS[self.version][flip(side)]}
         if self.version == 4:
-            fields = {"id": 0, "flags": "DF", "ttl": 64, **ip}
-            packet = packet / IP(src=source, dst=target, **fields)
+            packet = packet / IP(**{**ends, "id": 0, "flags": "DF", "ttl": 64, **ip})
         else:
-            packet = packet / IPv6(src=source, dst=target, **{"hlim": 64, **ip})
+            packet = packet / IPv6(**{**ends, "hlim": 64, **ip})
         return bytes(packet / payload)
 
 

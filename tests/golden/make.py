@@ -26,6 +26,7 @@ from case import Link
 from cases_calls import allowed_call, cut_header, denied, denied_unfinished, passive
 from cases_calls import second_version, table_shift, unlisted_source
 from cases_fragments import fragments, fragments_audit
+from cases_icmp import icmp_quote
 from cases_wire import malformed, mid_stream, plain_rules, spoofed_server, unguarded
 
 HERE = Path(__file__).resolve().parent
@@ -53,6 +54,9 @@ def cases():
     yield fragments("fragments_vlan", Link(4, (100, 200)), 8)
     yield fragments("fragments_ipv6", Link(6), 40)
     yield fragments_audit()
+    yield icmp_quote("icmp_quote", Link())
+    yield icmp_quote("icmp_quote_vlan", Link(4, (100, 200)))
+    yield icmp_quote("icmp_quote_ipv6", Link(6))
 
 
 def differs(left, right):

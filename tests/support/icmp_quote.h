@@ -3,6 +3,7 @@
  * of lib/pkt. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 

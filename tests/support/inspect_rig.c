@@ -249,6 +249,29 @@ enum wk_inspect_verdict rig_frame(struct rig *rig, enum wk_dir dir, uint8_t *fra
 	return verdict;
 }
 
+enum wk_inspect_verdict rig_icmp(struct rig *rig, enum wk_dir dir, uint8_t *frame, uint32_t len_b)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	enum wk_inspect_verdict verdict;
+	struct wk_pkt pkt;
+
+	assert_non_null(m);
+	memcpy(rte_pktmbuf_append(m, (uint16_t)len_b), frame, len_b);
+	wk_count(&rig->stats, WK_CNT_RX, 1);
+	rig->n_out = 0;
+	rig->now_ns += 10000;
+	wk_pkt_parse_burst(&m, 1, &pkt);
+	verdict = wk_inspect_icmp(rig->inspect, &pkt, 3, dir, WK_FWD_PLAIN, rig->now_ns);
+	if (verdict == WK_INSPECT_FORWARD) {
+		assert_int_equal(m->data_len, len_b);
+		memcpy(frame, rte_pktmbuf_mtod(m, void *), len_b);
+		wk_count(&rig->stats, WK_CNT_TX, 1);
+	}
+	rte_pktmbuf_free(m);
+	check_account(rig);
+	return verdict;
+}
+
 enum wk_inspect_verdict rig_send(struct rig *rig, enum wk_dir dir, uint8_t flags, const void *data,
 				 uint32_t len_b)
 {

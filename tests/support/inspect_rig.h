@@ -82,6 +82,9 @@ uint32_t rig_random(struct rig *rig, uint32_t below);
 
 /* One frame into the inspector; rig->out begins anew. @return its verdict. */
 enum wk_inspect_verdict rig_frame(struct rig *rig, enum wk_dir dir, uint8_t *frame, uint32_t len_b);
+/* An ICMP error that comes in on the side of dir, where nobody knows a plain one. What goes on is
+ * left in `frame`. */
+enum wk_inspect_verdict rig_icmp(struct rig *rig, enum wk_dir dir, uint8_t *frame, uint32_t len_b);
 /* The sender's next segment. */
 enum wk_inspect_verdict rig_send(struct rig *rig, enum wk_dir dir, uint8_t flags, const void *data,
 				 uint32_t len_b);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* path.c - what ICMP errors say of packets on their way: translated for the sender, and acted upon
+ * for what only we can send. */
+#include "internal.h"
+
+/* The first and the last number that a packet under way can begin with. */
+static bool span(const struct wk_tcp_flow *flow, enum wk_dir dir, uint64_t *from, uint64_t *to)
+{
+	const struct wk_tcp_half *half = &flow->half[dir];
+
+	switch ((enum wk_tcp_state)flow->state) {
+	case WK_TCP_ST_SYN:
+		*from = 0;
+		*to = half->nxt_out;
+		return dir == WK_C2S;
+	case WK_TCP_ST_SYN_ACK:
+		*from = 0;
+		*to = half->nxt_out;
+		return true;
+	case WK_TCP_ST_ESTABLISHED:
+		*from = half->b_out;
+		*to = half->nxt_out;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool under_way(const struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint64_t *out)
+{
+	const struct wk_tcp_half *half = &flow->half[dir];
+	uint64_t from, to;
+	int64_t at;
+
+	if (!span(flow, dir, &from, &to))
+		return false;
+	at = wk_seq_unwrap(half->isn, seq, half->b_out);
+	if (at < (int64_t)from || at > (int64_t)to)
+		return false;
+	*out = (uint64_t)at;
+	return true;
+}
+
+/* Its sender looks whether the number is between what it has been acknowledged and what it has
+ * sent. A packet of ours, and one of bytes that are acknowledged to their sender already, is taken
+ * for the first that is still under way: the path is the same. */
+bool wk_tcp_quoted(const struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint32_t *in_seq)
+{
+	const struct wk_tcp_half *half = &flow->half[dir];
+	uint64_t out, in;
+
+	if (!under_way(flow, dir, seq, &out))
+		return false;
+	*in_seq = seq;
+	if (half_plain(half))
+		return true;
+	in = half->fin_out && out > half->fin_out ? half->fin_in + 1 : ledger_in(half, out, false);
+	if (in < half->acked_in)
+		in = half->acked_in;
+	*in_seq = wk_seq_wrap(half->isn, in);
+	return true;
+}
+
+/* The record that holds the byte `out`, if it is one that the sender cannot send as it went out. */
+static const struct wk_tcp_rec *ours_at(const struct wk_tcp_half *half, uint64_t out)
+{
+	for (const struct wk_tcp_rec *rec = half->head; rec && rec->out_off <= out; rec = rec->next)
+		if (out < rec->out_off + rec->out_len_b)
+			return rec->owned || rec->kind == REC_REPL ? rec : NULL;
+	return NULL;
+}
+
+void wk_tcp_too_big(struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint32_t len_b,
+		    uint64_t since_ns, const struct wk_tcp_env *env)
+{
+	struct ctx c = { .flow = flow, .env = env };
+	struct wk_tcp_half *half = stream(flow, dir);
+	const struct wk_tcp_rec *rec;
+	uint64_t from, to;
+
+	if (!under_way(flow, dir, seq, &from))
+		return;
+	to = from + len_b < half->nxt_out ? from + len_b : half->nxt_out;
+	rec = ours_at(half, from);
+	/* What has gone out since is small enough, whoever repeats the error. */
+	if (!rec || rec->sent_ns >= since_ns)
+		return;
+	wk_count(env->stats, WK_CNT_OWNED_REXMIT, 1);
+	emit(&c, dir, from, to, NULL, 0, WK_TCP_PSH);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an ICMP error says of a packet on its way: the number that its sender knows it by, and what
+ * has to be sent again. The letters of the peers: tcp_world.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tcp_world.h"
+
+#define NONE UINT64_MAX
+#define DATA "d123456789"
+
+struct row {
+	uint64_t out;
+	uint64_t in; /* NONE: not under way */
+};
+
+static void check(const struct world *w, enum wk_dir dir, const struct row *rows, size_t n)
+{
+	uint32_t isn = dir == WK_C2S ? ISN_C : ISN_S;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t seq = isn + (uint32_t)rows[i].out, got = 0;
+		bool found = wk_tcp_quoted(&w->flow, dir, seq, &got);
+
+		if (found != (rows[i].in != NONE))
+			fail_msg("%d: number %d is under way: %d", dir, (int)rows[i].out, found);
+		if (found && got != isn + (uint32_t)rows[i].in)
+			fail_msg("%d: number %d is %d, not %d", dir, (int)rows[i].out,
+				 (int)(got - isn), (int)rows[i].in);
+	}
+}
+#define CHECK(w, dir, rows) check(w, dir, rows, sizeof(rows) / sizeof(rows[0]))
+
+static void numbers_of_an_unedited_stream_stay(void **state)
+{
+	static const struct row before[] = {
+		{ 0, NONE }, { 1, 1 }, { 3, 3 }, { 6, 6 }, { 7, NONE }
+	};
+	static const struct row after[] = { { 3, NONE }, { 4, 4 }, { 6, 6 }, { 7, NONE } };
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, "ABCDE");
+	CHECK(&w, WK_C2S, before);
+	w.s_ack = ISN_C + 4;
+	from_server(&w, "");
+	CHECK(&w, WK_C2S, after);
+	close_world(&w);
+}
+
+/* AB, ten bytes deleted, CD, ten that become twenty, EF. */
+static void numbers_around_a_deletion_and_a_replacement_are_translated(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, NONE }, { 1, 1 },   { 2, 2 },   { 3, 13 },  { 4, 14 },  { 5, 15 },
+		{ 6, 15 },   { 24, 15 }, { 25, 25 }, { 26, 26 }, { 27, 27 }, { 28, NONE },
+	};
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, "AB");
+	from_client(&w, DATA);
+	from_client(&w, "CD");
+	from_client(&w, "r123456789");
+	from_client(&w, "EF");
+	CHECK(&w, WK_C2S, rows);
+	close_world(&w);
+}
+
+static void numbers_around_an_insertion_are_translated(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, NONE }, { 1, 1 }, { 3, 3 },  { 4, 3 },     { 7, 3 },
+		{ 8, 3 },    { 9, 4 }, { 10, 5 }, { 11, NONE },
+	};
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_server(&w, "ab");
+	from_client(&w, DATA);
+	from_server(&w, "cd");
+	CHECK(&w, WK_S2C, rows);
+	close_world(&w);
+}
+
+/* The deletion has been acknowledged to its sender and forgotten: the shift is left. */
+static void numbers_after_forgotten_edits_are_translated(void **state)
+{
+	static const struct row rows[] = {
+		{ 2, NONE }, { 3, 13 }, { 4, 14 }, { 5, 15 }, { 6, NONE }
+	};
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, "AB");
+	w.s_ack = ISN_C + 3;
+	from_server(&w, "");
+	from_client(&w, DATA);
+	from_client(&w, "CD");
+	CHECK(&w, WK_C2S, rows);
+	close_world(&w);
+}
+
+/* To its sender a number below its last acknowledgement would not be true. */
+static void what_is_acknowledged_already_is_not_told(void **state)
+{
+	static const struct row rows[] = {
+		{ 0, NONE }, { 1, 11 }, { 6, 11 }, { 11, 11 }, { 12, NONE }
+	};
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, "h123");
+	from_client(&w, "456789");
+	CHECK(&w, WK_C2S, rows);
+	close_world(&w);
+}
+
+static void a_fin_has_a_number_too(void **state)
+{
+	static const struct row rows[] = { { 1, 11 }, { 2, 12 }, { 3, 13 }, { 4, NONE } };
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, DATA);
+	from_client(&w, "A");
+	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK | WK_TCP_FIN, "");
+	CHECK(&w, WK_C2S, rows);
+	close_world(&w);
+}
+
+static void before_the_handshake_is_over_only_its_numbers_count(void **state)
+{
+	static const struct row syn[] = { { 0, 0 }, { 1, 1 }, { 2, NONE } };
+	static const struct row none[] = { { 0, NONE }, { 1, NONE } };
+	static const struct row gone[] = { { 0, NONE }, { 1, 1 }, { 2, NONE } };
+	struct world w;
+	uint32_t end;
+
+	(void)state;
+	open_world(&w, false);
+	wk_tcp_fini(&w.flow, &w.env);
+	CHECK(&w, WK_C2S, none);
+	w.flow.last_ns = 0;
+	give(&w, WK_C2S, ISN_C, WK_TCP_SYN, "");
+	CHECK(&w, WK_C2S, syn);
+	CHECK(&w, WK_S2C, none);
+	w.s_ack = ISN_C + 1;
+	give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
+	CHECK(&w, WK_S2C, syn);
+	w.c_ack = ISN_S + 1;
+	end = ISN_C + 1;
+	give(&w, WK_C2S, end, WK_TCP_ACK, "");
+	CHECK(&w, WK_S2C, gone);
+	close_world(&w);
+}
+
+static unsigned int too_big(struct world *w, enum wk_dir dir, uint32_t seq, uint64_t since_ns)
+{
+	w->n_sent = 0;
+	wk_tcp_too_big(&w->flow, dir, seq, 100, since_ns, &w->env);
+	return w->n_sent;
+}
+
+static void what_only_we_can_send_is_sent_again_once(void **state)
+{
+	struct world w;
+	uint32_t reply;
+	uint64_t since_ns;
+
+	(void)state;
+	open_world(&w, false);
+	from_server(&w, "ab");
+	reply = w.s_seq;
+	from_client(&w, DATA);
+	since_ns = w.env.now_ns;
+	/* It went out after the path was known. */
+	assert_int_equal(too_big(&w, WK_S2C, reply, since_ns), 0);
+	w.env.now_ns += MS;
+	since_ns = w.env.now_ns;
+	assert_int_equal(too_big(&w, WK_S2C, reply - 3, since_ns), 0); /* not under way */
+	assert_int_equal(too_big(&w, WK_S2C, reply + 6, since_ns), 0);
+	assert_int_equal(too_big(&w, WK_S2C, reply - 1, since_ns), 0); /* the server's own */
+	assert_int_equal(too_big(&w, WK_S2C, reply, since_ns), 1);
+	assert_sent(&w, 0, WK_S2C, reply, w.c_seq, REPLY);
+	assert_int_equal(too_big(&w, WK_S2C, reply, since_ns), 0);
+	/* Narrower still. */
+	w.env.now_ns += MS;
+	assert_int_equal(too_big(&w, WK_S2C, reply + 2, w.env.now_ns), 1);
+	assert_sent(&w, 0, WK_S2C, reply + 2, w.c_seq, REPLY + 2);
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_REXMIT], 2);
+	close_world(&w);
+}
+
+/* The client's own segments are small: it would find nothing to send again. */
+static void what_grew_on_its_way_is_sent_again(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "r123456789");
+	from_client(&w, "h123456789");
+	w.env.now_ns += MS;
+	assert_int_equal(too_big(&w, WK_C2S, seq + sizeof(REPL) - 1, w.env.now_ns), 0);
+	assert_int_equal(too_big(&w, WK_C2S, seq, w.env.now_ns), 1);
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, REPL "h123456789");
+	close_world(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_of_an_unedited_stream_stay),
+		cmocka_unit_test(numbers_around_a_deletion_and_a_replacement_are_translated),
+		cmocka_unit_test(numbers_around_an_insertion_are_translated),
+		cmocka_unit_test(numbers_after_forgotten_edits_are_translated),
+		cmocka_unit_test(what_is_acknowledged_already_is_not_told),
+		cmocka_unit_test(a_fin_has_a_number_too),
+		cmocka_unit_test(before_the_handshake_is_over_only_its_numbers_count),
+		cmocka_unit_test(what_only_we_can_send_is_sent_again_once),
+		cmocka_unit_test(what_grew_on_its_way_is_sent_again),
+	};
+
+	return cmocka_run_group_tests_name("tcp_path", tests, NULL, NULL);
+}
