@@ -89,26 +89,39 @@ static bool follow_up(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half)
 	return owned;
 }
 
+/* How far its receiver can have the stream. What has gone on out of order begins behind a hole that
+ * nothing has filled. */
+static uint64_t within_reach(const struct ctx *c, const struct wk_tcp_half *half)
+{
+	uint64_t reach = judged_out(half);
+
+	if (c->flow->passive || half->nxt_out <= reach)
+		return half->nxt_out;
+	if (half->gone_in > half->e_in && half->e_out + (half->gone_in - half->e_in) > reach)
+		reach = half->e_out + (half->gone_in - half->e_in);
+	return reach < half->nxt_out ? reach : half->nxt_out;
+}
+
 bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, struct ack_news *news)
 {
 	enum wk_dir rdir = wk_dir_flip(dir);
 	struct wk_tcp_half *half = stream(c->flow, rdir);
 	int64_t ack = wk_seq_unwrap(half->isn, seg->ack, half->b_out);
 	uint64_t old_b_out = half->b_out;
-	uint64_t edge;
+	uint64_t edge = 0;
 	bool advanced;
 	uint16_t wnd;
 
 	*news = (struct ack_news){ 0 };
-	if (ack > (int64_t)half->nxt_out || ack < (int64_t)half->b_out - (int64_t)INT32_MAX / 2) {
+	if (ack > (int64_t)within_reach(c, half) ||
+	    ack < (int64_t)half->b_out - (int64_t)INT32_MAX / 2) {
 		set_drop(c->result, WK_DROP_BADACK);
 		return false;
 	}
-	if (ack < 1)
-		ack = 1;
-	advanced = (uint64_t)ack > half->b_out;
-	news->old = (uint64_t)ack < half->b_out;
-	edge = (uint64_t)ack + ((uint64_t)seg->wnd << stream(c->flow, dir)->wscale);
+	advanced = ack > (int64_t)half->b_out;
+	news->old = ack < (int64_t)half->b_out;
+	if (ack >= 1)
+		edge = (uint64_t)ack + ((uint64_t)seg->wnd << stream(c->flow, dir)->wscale);
 	if (advanced) {
 		half->b_out = (uint64_t)ack;
 		half->dup_acks = 0;

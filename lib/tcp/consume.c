@@ -130,6 +130,10 @@ bool consume(struct ctx *c, enum wk_dir dir, uint64_t in, const uint8_t *data, u
 
 	if (gone && half->gone_in < in + len_b)
 		half->gone_in = in + len_b;
+	/* The server has acknowledged these bytes before they were read: it has had another copy.
+	 */
+	if (c->flow->passive && dir == WK_C2S && half->b_out > half->e_in + held_b)
+		c->flow->doubtful = true;
 	if (held_b > 0) {
 		view.keep_in = half->e_in + held_b;
 		if (!hold_append(c, half, view.data, view.len_b)) {

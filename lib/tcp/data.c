@@ -263,6 +263,9 @@ static bool drain(struct ctx *c, enum wk_dir dir)
 		if (!c->fatal && half->fin_out)
 			emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_FIN);
 	}
+	/* An insertion may have found its place behind what had gone on already. */
+	if (ok && !c->fatal && half->nxt_out < half->e_out)
+		emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
 	if (waited)
 		half->drained_out = half->nxt_out;
 	return ok && !c->fatal;

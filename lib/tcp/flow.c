@@ -90,6 +90,23 @@ static void input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
 	established(c, dir, seg);
 }
 
+/* A passive flow has let bytes go on that were not read here. The server may take them all the same
+ * (it knows what it has sent, and may have forgotten what we remember), and then has something else
+ * than what is read later. */
+static void check_unread(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp_seg *seg,
+			 const struct wk_tcp_result *result)
+{
+	const struct wk_tcp_half *half = stream(flow, dir);
+	int64_t at = wk_seq_unwrap(half->isn, seg->seq, half->e_in);
+
+	if (dir != WK_C2S || flow->state != WK_TCP_ST_ESTABLISHED || seg->data_len_b == 0 ||
+	    (result->verdict != WK_TCP_DROP && result->reason != WK_ABSORB_OLD))
+		return;
+	if (at + seg->data_len_b > (int64_t)half->acked_in &&
+	    at <= (int64_t)(half->edge_given + GAP_NEAR_B))
+		flow->doubtful = true;
+}
+
 void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		  const struct wk_tcp_env *env, struct wk_tcp_result *result)
 {
@@ -104,9 +121,11 @@ void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 	} else {
 		input(&c, dir, seg);
 	}
-	if (flow->passive)
+	if (flow->passive) {
+		check_unread(flow, dir, seg, result);
 		*result = (struct wk_tcp_result){ .verdict = WK_TCP_FORWARD,
 						  .reason = WK_FWD_GUARDED };
+	}
 }
 
 static uint64_t state_deadline(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits)
