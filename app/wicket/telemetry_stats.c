@@ -208,27 +208,41 @@ static int add_flow(struct wk_app *app, struct rte_tel_data *d, uint32_t worker,
 	return rte_tel_data_add_dict_container(d, text, row, 0);
 }
 
+/* A part of one worker's table. *place: where to go on, 0 at the end. @return rows, or -errno. */
+static int add_flows(struct wk_app *app, struct rte_tel_data *d, uint64_t *place)
+{
+	uint32_t index = FLOWS_WORKER(*place);
+	const struct wk_ask *ask =
+		wk_worker_ask(app->workers[index], WK_ASK_FLOWS, FLOWS_POS(*place));
+	int rc = ask ? 0 : -ETIMEDOUT;
+
+	*place = 0;
+	for (uint32_t i = 0; ask && i < ask->n && rc == 0; i++)
+		rc = add_flow(app, d, index, &ask->rows[i]);
+	if (rc != 0)
+		return rc;
+	if (ask->pos != UINT32_MAX)
+		*place = FLOWS_PLACE(index, ask->pos);
+	else if (index + 1 < app->n_workers)
+		*place = FLOWS_PLACE(index + 1, 0);
+	return (int)ask->n;
+}
+
 int wk_telemetry_flows(struct wk_app *app, const char *params, struct rte_tel_data *d)
 {
-	const struct wk_ask *ask;
 	uint64_t place;
-	uint32_t index;
-	int rc = 0;
+	int n;
 
 	if (!wk_telemetry_number(params, &place) || FLOWS_WORKER(place) >= app->n_workers)
 		return -EINVAL;
-	index = FLOWS_WORKER(place);
 	rte_tel_data_start_dict(d);
 	pthread_mutex_lock(&app->ask_lock);
-	ask = wk_worker_ask(app->workers[index], WK_ASK_FLOWS, FLOWS_POS(place));
-	for (uint32_t i = 0; ask && i < ask->n && rc == 0; i++)
-		rc = add_flow(app, d, index, &ask->rows[i]);
-	if (!ask)
-		rc = -ETIMEDOUT;
-	else if (ask->pos != UINT32_MAX)
-		rte_tel_data_add_dict_u64(d, "next", FLOWS_PLACE(index, ask->pos));
-	else if (index + 1 < app->n_workers)
-		rte_tel_data_add_dict_u64(d, "next", FLOWS_PLACE(index + 1, 0));
+	/* No page is empty but the last one. */
+	do
+		n = add_flows(app, d, &place);
+	while (n == 0 && place > 0);
 	pthread_mutex_unlock(&app->ask_lock);
-	return rc;
+	if (n >= 0 && place > 0)
+		rte_tel_data_add_dict_u64(d, "next", place);
+	return n < 0 ? n : 0;
 }

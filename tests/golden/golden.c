@@ -1,197 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* golden.c - captures through a whole worker, compared frame by frame.
+/* golden.c - captures through whole workers, compared frame by frame.
  *
- * golden DIR...: each DIR holds in.pcap, wicket.conf and what must come out: expect.client.pcap and
- * expect.server.pcap (the frames that leave on each side, in order, byte for byte) and
- * expect.stats (every reason that is not 0). The capture's time is the clock. Exit code: cases that
+ * golden [--workers N] DIR...: each DIR holds in.pcap, wicket.conf and what must come out:
+ * expect.client.pcap and expect.server.pcap (the frames that leave on each side, in order, byte for
+ * byte) and expect.stats (every reason that is not 0). The capture's time is the clock. With
+ * several workers, frames arrive at them in turn, and the same must come out. Exit code: cases that
  * failed; what they gave is left in golden.<case>.{client,server}.pcap in the working folder. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_eth_ring.h>
-#include <rte_ethdev.h>
-#include <rte_malloc.h>
-#include <rte_mbuf.h>
-#include <rte_ring.h>
-
-#include "../support/test_eal.h"
 #include "capture.h"
-#include "event_ring.h"
 #include "side.h"
-#include "worker.h"
+#include "team_kit.h"
 
-#define MTU_B      1500u
-#define MBUFS      1023u
-#define RING_SLOTS 256u
-#define ARENA_B    (4u * 1024u * 1024u)
-#define FLOWS      64u
-#define DATAGRAMS  8u
-#define HELD_MBUFS 64u
+#define INBOX        64u
+#define OWNER_SECRET 0x2u
 /* References of replies are made of its upper half. */
 #define SECRET UINT64_C(0x328eff5200000001)
 
-struct side {
-	struct rte_ring *rx; /* what enters here */
-	struct rte_ring *tx; /* what leaves here */
-	uint16_t port_id;
-};
+static uint32_t workers = 1;
 
-/* The appliance on two ports made of rings: one for all cases, a worker for each. */
-static struct side sides[WK_DIRS]; /* by the direction of what enters */
-static struct rte_mempool *pool;
-static const struct wk_team team = { .owners = { .n = 1 } };
-
-static int open_side(struct side *side, const char *name)
+/* Takes what has left. outs: by direction, WK_S2C leaves on the client's side. */
+static void collect(void *outs, uint64_t now_ns)
 {
-	const struct rte_eth_conf conf = { 0 };
-	char ring[RTE_RING_NAMESIZE];
-	int port;
+	for (int dir = 0; dir < WK_DIRS; dir++) {
+		struct capture *out = (struct capture *)outs + dir;
+		struct rte_mbuf *m;
+		uint32_t queue;
 
-	snprintf(ring, sizeof(ring), "%s_rx", name);
-	side->rx = rte_ring_create(ring, RING_SLOTS, SOCKET_ID_ANY, 0);
-	snprintf(ring, sizeof(ring), "%s_tx", name);
-	side->tx = rte_ring_create(ring, RING_SLOTS, SOCKET_ID_ANY, 0);
-	if (!side->rx || !side->tx)
-		return -ENOMEM;
-	port = rte_eth_from_rings(name, &side->rx, 1, &side->tx, 1, 0);
-	if (port < 0)
-		return -ENODEV;
-	side->port_id = (uint16_t)port;
-	if (rte_eth_dev_configure(side->port_id, 1, 1, &conf) != 0 ||
-	    rte_eth_rx_queue_setup(side->port_id, 0, RING_SLOTS, 0, NULL, pool) != 0 ||
-	    rte_eth_tx_queue_setup(side->port_id, 0, RING_SLOTS, 0, NULL) != 0)
-		return -ENODEV;
-	return rte_eth_dev_start(side->port_id);
-}
-
-static int open_frag(struct wk_worker *worker, const struct wk_snapshot *snapshot)
-{
-	const struct wk_frag_conf in = {
-		.name = "golden_frag",
-		.max_datagrams = DATAGRAMS,
-		.max_mbufs = HELD_MBUFS,
-		.timeout_ns = snapshot->conf->limits.fragment_ms * WK_NS_PER_MS,
-		.socket_id = SOCKET_ID_ANY,
-		.pool = pool,
-		.stats = &worker->stats,
-		.hooks = &wk_worker_frag_hooks,
-		.user = worker,
-	};
-
-	return wk_frag_create(&in, &worker->frag);
-}
-
-static int open_worker(struct wk_worker *worker, const struct wk_snapshot *snapshot)
-{
-	struct wk_inspect_conf in = {
-		.name = "golden",
-		.max_flows = FLOWS,
-		.held_b = ARENA_B,
-		.tcp = wk_tcp_limits_default,
-		.h2 = wk_h2_limits_default,
-		.on = snapshot->on,
-		.mtu_b = MTU_B,
-		.secret = SECRET,
-		.socket_id = SOCKET_ID_ANY,
-		.pool = pool,
-		.stats = &worker->stats,
-		.hooks = &wk_worker_hooks,
-		.user = worker,
-	};
-	int ret;
-
-	for (uint16_t dir = 0; dir < WK_DIRS; dir++) {
-		worker->ports[dir] = (struct wk_worker_port){
-			.port_id = sides[dir].port_id,
-			.peer = dir ^ 1u,
-			.dir = (enum wk_dir)dir,
-			.mtu = MTU_B,
-		};
-	}
-	worker->n_ports = WK_DIRS;
-	worker->team = &team;
-	worker->snapshot = snapshot;
-	worker->version = snapshot->version;
-	worker->events = wk_event_ring_create(0, SOCKET_ID_ANY);
-	if (!worker->events)
-		return -ENOMEM;
-	ret = wk_inspect_create(&in, &worker->inspect);
-	if (ret == 0)
-		wk_inspect_policy(worker->inspect, snapshot->policy, &snapshot->on);
-	return ret == 0 ? open_frag(worker, snapshot) : ret;
-}
-
-static void close_worker(struct wk_worker *worker)
-{
-	wk_inspect_free(worker->inspect);
-	wk_frag_free(worker->frag);
-	rte_ring_free(worker->events);
-	rte_free(worker);
-}
-
-/* Takes what has left. `dir` is that of the frames: WK_S2C leaves on the client's side. */
-static void collect(enum wk_dir dir, struct capture *out, uint64_t now_ns)
-{
-	struct rte_ring *ring = sides[wk_dir_flip(dir)].tx;
-	void *taken;
-
-	while (rte_ring_dequeue(ring, &taken) == 0) {
-		struct rte_mbuf *m = taken;
-
-		capture_add(out, rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m),
-			    now_ns);
-		rte_pktmbuf_free(m);
+		while ((m = team_sent(0, (enum wk_dir)dir, &queue)) != NULL) {
+			capture_add(out, rte_pktmbuf_mtod(m, const uint8_t *),
+				    rte_pktmbuf_data_len(m), now_ns);
+			rte_pktmbuf_free(m);
+		}
 	}
 }
 
-static void collect_both(struct capture *outs, uint64_t now_ns)
-{
-	collect(WK_C2S, &outs[WK_C2S], now_ns);
-	collect(WK_S2C, &outs[WK_S2C], now_ns);
-}
-
-/* Runs all timers up to a time, each at its own. */
-static void run_timers(struct wk_worker *worker, uint64_t now_ns, struct capture *outs)
-{
-	uint64_t due_ns;
-
-	while ((due_ns = wk_inspect_next_due(worker->inspect)) <= now_ns) {
-		worker->now_ns = due_ns;
-		wk_inspect_timers(worker->inspect, due_ns);
-		wk_worker_flush(worker);
-		collect_both(outs, due_ns);
-	}
-	worker->now_ns = now_ns;
-	wk_frag_expire(worker->frag, now_ns);
-	wk_worker_flush(worker);
-	collect_both(outs, now_ns);
-}
-
-static int feed(struct wk_worker *worker, const struct capture_frame *frame, enum wk_dir dir,
+/* Frame after frame to worker after worker: whose it is, most often it is another's. */
+static int feed(const struct capture_frame *frame, enum wk_dir dir, uint32_t number,
 		struct capture *outs)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	uint8_t *bytes;
-
-	if (!m)
-		return -ENOMEM;
-	bytes = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)frame->len_b);
-	if (!bytes || rte_ring_enqueue(sides[dir].rx, m) != 0) {
-		rte_pktmbuf_free(m);
+	if (!team_feed(0, dir, number % workers, frame->bytes, frame->len_b))
 		return -ENOSPC;
-	}
-	memcpy(bytes, frame->bytes, frame->len_b);
-	wk_worker_step(worker, frame->time_ns);
-	collect_both(outs, frame->time_ns);
+	team_run(frame->time_ns);
+	collect(outs, frame->time_ns);
 	return 0;
 }
 
-static bool same_stats(const char *dir, const struct wk_worker *worker)
+static bool same_stats(const char *dir)
 {
 	static const struct wk_stats zero;
 	struct wk_stats want = zero;
+	struct wk_stats got;
 	char path[PATH_MAX];
 	char line[128];
 	bool same = true;
@@ -217,34 +79,22 @@ static bool same_stats(const char *dir, const struct wk_worker *worker)
 				want.call[i] = n;
 	}
 	fclose(file);
+	team_stats(&got);
 	for (int i = 0; i < WK_REASON_MAX; i++) {
-		if (worker->stats.reason[i] == want.reason[i])
+		if (got.reason[i] == want.reason[i])
 			continue;
 		printf("  reason %s: %lu, not %lu\n", wk_reason_key((enum wk_reason)i),
-		       (unsigned long)worker->stats.reason[i], (unsigned long)want.reason[i]);
+		       (unsigned long)got.reason[i], (unsigned long)want.reason[i]);
 		same = false;
 	}
 	for (int i = 0; i < WK_CALL_REASON_MAX; i++) {
-		if (worker->stats.call[i] == want.call[i])
+		if (got.call[i] == want.call[i])
 			continue;
 		printf("  calls %s: %lu, not %lu\n", wk_call_reason_key((enum wk_call_reason)i),
-		       (unsigned long)worker->stats.call[i], (unsigned long)want.call[i]);
+		       (unsigned long)got.call[i], (unsigned long)want.call[i]);
 		same = false;
 	}
 	return same;
-}
-
-/* Nothing gets lost without a reason. */
-static bool account_even(const struct wk_worker *worker)
-{
-	const struct wk_stats *stats = &worker->stats;
-	uint64_t in = stats->counter[WK_CNT_RX] + stats->counter[WK_CNT_ORIGINATED];
-	uint64_t out = stats->counter[WK_CNT_TX] + wk_stats_dropped(stats) + stats->held;
-
-	if (in != out)
-		printf("  rx + originated is %lu, tx + dropped + held is %lu\n", (unsigned long)in,
-		       (unsigned long)out);
-	return in == out;
 }
 
 static bool same_side(const char *dir, const char *side, const struct capture *got)
@@ -267,8 +117,18 @@ static bool same_side(const char *dir, const char *side, const struct capture *g
 	return same;
 }
 
-static bool run_frames(struct wk_worker *worker, const char *dir,
-		       const struct wk_snapshot *snapshot, struct capture *outs)
+/* Several workers: most of what is guarded was another's. */
+static bool handed_over(void)
+{
+	struct wk_stats sum;
+
+	team_stats(&sum);
+	printf("  %lu handed over\n", (unsigned long)sum.counter[WK_CNT_HANDOVER]);
+	return workers == 1 || sum.counter[WK_CNT_HANDOVER] > 0 ||
+	       sum.reason[WK_FWD_GUARDED] + sum.reason[WK_FWD_EDITED] == 0;
+}
+
+static bool run_frames(const char *dir, const struct wk_snapshot *snapshot, struct capture *outs)
 {
 	struct capture in = { 0 };
 	struct side_rule rule;
@@ -280,8 +140,8 @@ static bool run_frames(struct wk_worker *worker, const char *dir,
 		return false;
 	side_rule_init(&rule, snapshot->acl, dir);
 	for (uint32_t i = 0; i < in.n && ret == 0; i++) {
-		run_timers(worker, in.frames[i].time_ns, outs);
-		ret = feed(worker, &in.frames[i], side_of(&rule, &in.frames[i], i), outs);
+		team_timers(in.frames[i].time_ns, collect, outs);
+		ret = feed(&in.frames[i], side_of(&rule, &in.frames[i], i), i, outs);
 	}
 	if (ret != 0)
 		printf("  feeding: %s\n", strerror(-ret));
@@ -289,25 +149,27 @@ static bool run_frames(struct wk_worker *worker, const char *dir,
 	return ret == 0;
 }
 
-static bool run_worker(const char *dir, const struct wk_snapshot *snapshot)
+static bool run_workers(const char *dir, const struct wk_snapshot *snapshot)
 {
-	struct wk_worker *worker = rte_zmalloc("worker", sizeof(*worker), RTE_CACHE_LINE_SIZE);
+	const struct team_conf conf = {
+		.workers = workers,
+		.inbox = INBOX,
+		.owner_secret = OWNER_SECRET,
+		.inspect_secret = SECRET,
+	};
 	struct capture outs[WK_DIRS] = { { 0 }, { 0 } };
-	bool good;
+	bool good = team_open(&conf, snapshot) == 0 && run_frames(dir, snapshot, outs);
 
-	if (!worker)
-		return false;
-	good = open_worker(worker, snapshot) == 0 && run_frames(worker, dir, snapshot, outs);
 	if (good) {
 		good = same_side(dir, "client", &outs[WK_S2C]);
 		good = same_side(dir, "server", &outs[WK_C2S]) && good;
-		good = same_stats(dir, worker) && good;
-		good = account_even(worker) && good;
+		good = same_stats(dir) && good;
+		good = team_balanced() && good;
+		good = handed_over() && good;
 	}
 	capture_free(&outs[WK_C2S]);
 	capture_free(&outs[WK_S2C]);
-	close_worker(worker);
-	return good;
+	return team_close() && good;
 }
 
 static bool run_case(const char *dir)
@@ -329,28 +191,25 @@ static bool run_case(const char *dir)
 		wk_conf_free(conf);
 		return false;
 	}
-	good = run_worker(dir, snapshot);
+	good = run_workers(dir, snapshot);
 	wk_snapshot_free(snapshot);
-	if (rte_mempool_in_use_count(pool) != 0) {
-		printf("  %u packet buffers are not given back\n", rte_mempool_in_use_count(pool));
-		good = false;
-	}
 	return good;
 }
 
 int main(int argc, char **argv)
 {
+	int first = 1;
 	int failed = 0;
 
-	test_eal_start("golden");
-	pool = rte_pktmbuf_pool_create("golden", MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-				       SOCKET_ID_ANY);
-	if (!pool || open_side(&sides[WK_C2S], "client") != 0 ||
-	    open_side(&sides[WK_S2C], "server") != 0) {
-		fprintf(stderr, "no pool or no ports\n");
+	if (argc > 2 && strcmp(argv[1], "--workers") == 0) {
+		workers = (uint32_t)atoi(argv[2]);
+		first = 3;
+	}
+	if (workers < 1 || workers > TEAM_WORKERS_MAX || team_start("golden") != 0) {
+		fprintf(stderr, "no pool, no ports or too many workers\n");
 		return 1;
 	}
-	for (int i = 1; i < argc; i++) {
+	for (int i = first; i < argc; i++) {
 		printf("%s\n", argv[i]);
 		fflush(stdout);
 		if (!run_case(argv[i])) {
@@ -358,7 +217,7 @@ int main(int argc, char **argv)
 			failed++;
 		}
 	}
-	printf("%d cases, %d failed\n", argc - 1, failed);
-	test_eal_stop();
+	printf("%d cases, %d failed\n", argc - first, failed);
+	team_stop();
 	return failed;
 }
