@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several workers on ports made of rings, one thread, stepped by hand: what arrives at the wrong one
- * is judged by the right one, and nothing gets lost on the way. */
+/* Several workers on ports made of rings, one thread, stepped by hand: what arrives at the wrong
+ * one is judged by the right one, and nothing gets lost on the way. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -22,9 +22,12 @@
 
 #define PORT(name, device) "{ name = \"" name "\"; device = \"" device "\"; }"
 #define FOUR_PORTS                                                                                 \
-	"version = 1; ports = ( " PORT("a", "net_ring0") ", " PORT("b", "net_ring1") ", "          \
-	PORT("c", "net_ring2") ", " PORT("d", "net_ring3") " );\n"                                 \
-	"wires = ( { client = \"a\"; server = \"b\"; }, { client = \"c\"; server = \"d\"; } );\n"
+	"version = 1; ports = ( " PORT("a", "net_ring0") ", " PORT("b", "net_ring1") ", " PORT(    \
+		"c",                                                                               \
+		"net_ring2") ", " PORT("d",                                                        \
+				       "net_ring3") " );\n"                                        \
+						    "wires = ( { client = \"a\"; server = \"b\"; " \
+						    "}, { client = \"c\"; server = \"d\"; } );\n"
 #define GUARD(mode)                                                                                \
 	"services = ( { name = \"s\"; addresses = [ \"10.12.0.10\" ]; port = 50051; "              \
 	"mode = \"" mode "\"; access = ( { name = \"r\"; from = [ \"10.0.0.0/8\" ]; "              \
@@ -92,7 +95,7 @@ static uint16_t port_of(uint32_t owner, uint16_t wire)
 }
 
 static struct rte_mbuf *arrive(uint16_t wire, enum wk_dir dir, uint32_t queue,
-			     const struct test_frame_spec *spec)
+			       const struct test_frame_spec *spec)
 {
 	struct test_frame frame;
 	struct rte_mbuf *m;
@@ -523,8 +526,8 @@ static void fragments_that_find_no_room_end_together(void **state)
 
 			/* The second half goes to worker 0's queue instead. */
 			assert_int_equal(wk_worker_step(team.worker[0], 1 * MS), 0);
-			assert_int_equal(rte_eth_rx_burst(team.worker[0]->ports[0].port_id, 1, m, 1),
-					 1);
+			assert_int_equal(
+				rte_eth_rx_burst(team.worker[0]->ports[0].port_id, 1, m, 1), 1);
 			assert_non_null(team_feed(0, WK_C2S, 0, rte_pktmbuf_mtod(m[0], uint8_t *),
 						  rte_pktmbuf_data_len(m[0])));
 			rte_pktmbuf_free(m[0]);
