@@ -30,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="keep the files of cases that passed, too")
     group.addoption("--workers", type=int, default=0,
                     help="workers of every firewall that does not say how many")
+    group.addoption("--queues", choices=("apart", "any"), default="",
+                    help="which queues packets arrive on, if not as the kernel likes")
     group.addoption("--long", action="store_true",
                     help="every combination where a suite has chosen some")
     group.addoption("--seed", type=int, default=0,
@@ -41,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.configuration:
         settings.load(config.option.configuration)
     settings.workers = config.option.workers or settings.workers
+    settings.queues = config.option.queues or settings.queues
     settings.long = settings.long or config.option.long
     settings.seed = config.option.seed or settings.seed
     if os.geteuid() != 0:

@@ -127,6 +127,7 @@ static void print_packets(struct json_object *stats)
 	row("out", out, "");
 	row("dropped or absorbed", dropped, "");
 	row("held", held, "");
+	row("handed over", ctl_u64(stats, "handover"), "to the worker that owns them");
 	printf("  in + built = out + dropped + held: %s\n",
 	       in + built == out + dropped + held ? "holds" : "DOES NOT HOLD");
 }
@@ -153,7 +154,8 @@ void ctl_print_status(const struct ctl_status *status)
 	printf("wicket %s, instance %s, pid %" PRIu64 ", up ", ctl_str(info, "version"),
 	       ctl_str(info, "instance"), ctl_u64(info, "pid"));
 	print_uptime(ctl_u64(info, "uptime_s"));
-	printf(", policy version %" PRIu64 "\n", ctl_u64(info, "policy_version"));
+	printf(", workers %" PRIu64 ", policy version %" PRIu64 "\n", ctl_u64(info, "workers"),
+	       ctl_u64(info, "policy_version"));
 	print_ports(status->ports);
 	print_services(status->services);
 	print_packets(status->stats);

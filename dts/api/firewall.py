@@ -13,6 +13,8 @@ from pathlib import Path
 from api.conf import Conf
 from framework.lab import CLIENT_TAP, SERVER_TAP, Lab
 from framework.process import Failed, wait_for
+from framework.settings import settings
+from framework.steer import ANY, steer
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -97,9 +99,17 @@ class Firewall:
                 self._name, [*self.wrap, str(self.binary), "-c", str(self.file)],
                 self.lab.box_ns, env=env)
             self._wait_ready(notify)
+        if settings.queues:
+            self.steer(settings.queues)
         if attach:
             self.lab.attach(capture)
         return self
+
+    def steer(self, way: str) -> None:
+        """Queues that packets arrive on. apart: of the clients on the first one, of the servers on
+        the second; any: each frame on another one, so that they overtake each other, too."""
+        for tap, queue in ((CLIENT_TAP, 0), (SERVER_TAP, 1)):
+            steer(self.process.pid, tap, ANY if way == "any" else queue)
 
     @contextlib.contextmanager
     def _notify_socket(self):
@@ -191,6 +201,20 @@ class Firewall:
         """How many calls were judged in which way: {"allowed": 2, "denied_method": 1, ...}."""
         return {key.removeprefix("calls_"): value for key, value in self.stats().items()
                 if key.startswith("calls_")}
+
+    def lcores(self) -> list[dict[str, int]]:
+        return list(self.telemetry("/wicket/lcores").values())
+
+    def flows(self) -> dict[str, dict]:
+        """Every page of the list of connections."""
+        flows: dict[str, dict] = {}
+        place = 0
+        while True:
+            page = self.telemetry(f"/wicket/flows,{place}")
+            place = page.pop("next", 0)
+            flows.update(page)
+            if not place:
+                return flows
 
     def policy_version(self) -> int:
         return int(self.telemetry("/wicket/info")["policy_version"])
