@@ -69,14 +69,14 @@ class TestWorkers(TestSuite):
         """
         chosen, lab, firewall, doors = self.asymmetric(way, family)
         channels = self.channels(lab, chosen, 12)
-        running = [channel.submit("alternate", rounds=8, calls=[
+        running = [channel.submit("alternate", rounds=40, calls=[
             [method, encode(request)] for method, request in CALLS])
             for channel in channels]
         for call in running:
-            self.right(call.wait(60)["codes"], 8)
+            self.right(call.wait(60)["codes"], 40)
         equal(set(doors.record.paths()), {DOOR + method for method in ALLOWED}, "at the server")
-        equal(len(doors.record.paths()), 12 * 8 * len(ALLOWED), "calls at the server")
-        denials = firewall.wait_events(12 * 8 * len(DENIED))
+        equal(len(doors.record.paths()), 12 * 40 * len(ALLOWED), "calls at the server")
+        denials = firewall.wait_events(12 * 40 * len(DENIED))
         equal(len({event["ref"] for event in denials}), len(denials), "references")
         flows = firewall.flows()
         equal(len(flows), 12, "connections in the list")
