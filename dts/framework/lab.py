@@ -5,7 +5,8 @@
     <run>-w  where the box starts; it makes the taps there, and they are moved out
     <run>-s  the server's side, the tap `wks`
 
-With a bad wire (impair.py) on a side, the box's tap stays in <run>-w, and the side has the relay's
+With a router on a side (router.py), its host lives in <run>-p (client) or <run>-q (server), and the
+side's namespace is the router. With a bad wire (impair.py) on a side, the box's tap stays in <run>-w, and the side has the relay's
 tap `wkci` or `wksi` instead.
 
 Nothing outside of these namespaces is touched. Everything is found again by name and by pid.
@@ -114,6 +115,7 @@ class Lab:
         self._captures: dict[str, Process] = {}
         self._impaired: dict[str, list[str]] = {}
         self.relays: dict[str, Relay] = {}
+        self.more_ns: list[str] = []  # to be taken away as well
         self.congestion = ""  # the peers' congestion control, if not the host's; before the box
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -292,7 +294,7 @@ class Lab:
         for process in reversed(self.processes):
             if process.alive():
                 process.stop(seconds=3.0)
-        for netns in (self.client_ns, self.server_ns, self.box_ns):
+        for netns in (self.client_ns, self.server_ns, self.box_ns, *self.more_ns):
             remove_netns(netns)
         for runtime in Path("/var/run/dpdk").glob(f"{self.name}*"):
             shutil.rmtree(runtime, ignore_errors=True)
@@ -311,8 +313,8 @@ def remove_netns(netns: str) -> None:
 def remove_stale() -> list[str]:
     """Takes away the namespaces of runs whose process is gone. Returns their names."""
     gone = []
-    for path in NETNS.glob("wk*x*-[cws]"):
-        match = re.fullmatch(r"wk(\d+)x\d+-[cws]", path.name)
+    for path in NETNS.glob("wk*x*-[cwspq]"):
+        match = re.fullmatch(r"wk(\d+)x\d+-[cwspq]", path.name)
         if match and not Path(f"/proc/{match.group(1)}").exists():
             remove_netns(path.name)
             gone.append(path.name)

@@ -61,12 +61,12 @@ bool wk_tcp_quoted(const struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq
 	return true;
 }
 
-/* The record that holds the byte `out`, if it is one that the sender cannot send as it went out. */
-static const struct wk_tcp_rec *ours_at(const struct wk_tcp_half *half, uint64_t out)
+/* The first record in [from, to) whose bytes the sender cannot send as they went out. */
+static const struct wk_tcp_rec *ours_in(const struct wk_tcp_half *half, uint64_t from, uint64_t to)
 {
-	for (const struct wk_tcp_rec *rec = half->head; rec && rec->out_off <= out; rec = rec->next)
-		if (out < rec->out_off + rec->out_len_b)
-			return rec->owned || rec->kind == REC_REPL ? rec : NULL;
+	for (const struct wk_tcp_rec *rec = half->head; rec && rec->out_off < to; rec = rec->next)
+		if (rec->out_off + rec->out_len_b > from && (rec->owned || rec->kind == REC_REPL))
+			return rec;
 	return NULL;
 }
 
@@ -81,10 +81,12 @@ void wk_tcp_too_big(struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uin
 	if (!under_way(flow, dir, seq, &from))
 		return;
 	to = from + len_b < half->nxt_out ? from + len_b : half->nxt_out;
-	rec = ours_at(half, from);
+	rec = ours_in(half, from, to);
 	/* What has gone out since is small enough, whoever repeats the error. */
 	if (!rec || rec->sent_ns >= since_ns)
 		return;
+	if (from < rec->out_off)
+		from = rec->out_off;
 	wk_count(env->stats, WK_CNT_OWNED_REXMIT, 1);
 	emit(&c, dir, from, to, NULL, 0, WK_TCP_PSH);
 }

@@ -163,8 +163,8 @@ bool wk_tcp_edited(const struct wk_tcp_flow *flow);
  * its sender knows. Not for a passive flow. */
 bool wk_tcp_quoted(const struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint32_t *in_seq);
 /* The quoted packet, len_b of payload, was too big for its path, which takes less since since_ns.
- * What it carried of bytes that its sender does not know as they are goes out again, once. The
- * caller makes smaller packets of them. */
+ * What it carried from the first byte on that its sender does not know as it is goes out again,
+ * once. The caller makes smaller packets of it. */
 void wk_tcp_too_big(struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint32_t len_b,
 		    uint64_t since_ns, const struct wk_tcp_env *env);
 
