@@ -9,6 +9,7 @@ takes the same again.
 
 import itertools
 import random
+import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -74,6 +75,11 @@ ALL = tuple(
         itertools.product((0, 2, 8), SIDES, ("cubic", "bbr"), (True, False), (True, False),
                           (0, 5)), itertools.cycle(("ipv4", "ipv6", "ipv6", "ipv4"))))
 COMPARED = (Weather(0, "both"), Weather(2, "client"), Weather(2, "server", "bbr"))
+# What scripts/bench-impairment compares.
+BENCH = tuple(Weather(loss, side, control, delay=delay)
+              for loss, delay, side, control in itertools.product(
+                  (0, 2, 8), (0,), ("client", "server"), ("cubic", "bbr")))
+PACE_SECONDS = 0.02  # between denied calls beside a transfer
 
 
 class TestImpairment(TestSuite):
@@ -123,20 +129,28 @@ class TestImpairment(TestSuite):
     def throughput_beside_a_plain_wire(self, weather: Weather) -> None:
         """The transfers again, with dpdk-testpmd in the firewall's place; prints both figures."""
         for name in ("wicket", "testpmd"):
-            lab = self.windy(weather)
-            box = self.firewall(lab, ECHO, False) if name == "wicket" else self.wire(lab, False)
-            self.doors(lab)
-            channel = self.channel(lab, FAMILIES[weather.family])
-            self.outcome = "PERMISSION_DENIED" if name == "wicket" else "OK"
-            up, _ = self.transfer(channel, "upload", "Collect")
-            down, _ = self.transfer(channel, "download", "Repeat")
+            (up, down), lab = self.measure(weather, name)
             self.figures.append(f"{weather}: up {up:.2f}, down {down:.2f} MiB/s ({name})")
-            self.stop(box)
+            self.stop(self.boxes[0])
             lab.close()
 
     # Parts
 
     outcome = "PERMISSION_DENIED"
+
+    def measure(self, weather: Weather, name: str, capture: bool = False):
+        """Both transfers with that box in the middle: ((MiB/s up, down), lab)."""
+        lab = self.windy(weather)
+        if name == "wicket":
+            self.firewall(lab, ECHO, capture)
+        else:
+            self.wire(lab, capture)
+        self.doors(lab)
+        channel = self.channel(lab, FAMILIES[weather.family])
+        self.outcome = "PERMISSION_DENIED" if name == "wicket" else "OK"
+        up, _ = self.transfer(channel, "upload", "Collect")
+        down, _ = self.transfer(channel, "download", "Repeat")
+        return (up, down), lab
 
     def windy(self, weather: Weather) -> Lab:
         """A lab with such wires and such stacks."""
@@ -167,6 +181,7 @@ class TestImpairment(TestSuite):
             result = channel.door(SET, 1, "999", timeout=CALL_SECONDS)
             equal(result.code, self.outcome, f"{SET} during the {op} ({result.details})")
             beside += 1
+            time.sleep(PACE_SECONDS)
         result = pending.result(TRANSFER_SECONDS)
         equal(result.code, "OK", f"the {op} ({result.details})")
         verify(result.more["same"], f"the {op} arrived with another hash")
