@@ -3,6 +3,8 @@
 #include "internal.h"
 
 #define ANSWER_GAP_NS 1000000ull /* of ACKs and RSTs that answer what brought nothing */
+#define AGAIN_GAP_NS  100000ull  /* of those that say which bytes came again, on average */
+#define AGAIN_BURST   256u
 #define FAREWELL_B    512u
 
 void close_free(struct ctx *c, enum wk_tcp_state state)
@@ -32,6 +34,28 @@ void close_answer(struct ctx *c, enum wk_dir dir)
 {
 	if (answer_due(c))
 		emit_ack(c, dir, NULL, stream(c->flow, dir)->nxt_out);
+}
+
+/* A window that was sent again for nothing is undone only if all of it is reported. */
+static bool again_due(struct ctx *c)
+{
+	uint64_t now = c->env->now_ns;
+
+	if (c->flow->again_ns > now + AGAIN_BURST * AGAIN_GAP_NS)
+		return false;
+	c->flow->again_ns = (c->flow->again_ns > now ? c->flow->again_ns : now) + AGAIN_GAP_NS;
+	return true;
+}
+
+void close_answer_again(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to)
+{
+	uint64_t acked_in = acked_by(c->flow, dir)->acked_in;
+	struct span again = { from, to < acked_in ? to : acked_in };
+
+	if (!c->flow->sack_on || again.from >= again.to)
+		close_answer(c, dir);
+	else if (again_due(c))
+		emit_ack_again(c, dir, &again);
 }
 
 /* RFC 5961 3.2, narrower: the end of what arrived in order, or the last ACK given to its sender

@@ -79,7 +79,9 @@ static void deliver_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg 
 	struct wk_tcp_half *half = stream(c->flow, dir);
 	bool blocks = seg->n_sack > 0 && !news->old;
 
-	if (c->fatal || c->emitted[dir] != emitted || !(news->acked || news->edge || blocks))
+	/* Data that is built carries no blocks. */
+	if (c->fatal || (c->emitted[dir] != emitted && !blocks) ||
+	    !(news->acked || news->edge || blocks))
 		return;
 	emit_ack(c, dir, seg, half->nxt_out);
 }
@@ -88,6 +90,7 @@ static void pure_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *se
 		     const struct ack_news *news)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
+	const struct wk_tcp_half *acked = acked_by(c->flow, dir);
 
 	if (news->suppress) {
 		set_absorb(c->result, WK_ABSORB_ACK);
@@ -95,11 +98,12 @@ static void pure_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *se
 	}
 	/* Beyond what has gone on, the number would still count if those bytes were deleted: the
 	 * receiver takes no window from a lower one afterwards (RFC 9293 3.10.7.4, SND.WL1). */
-	if (half_plain(half) && in <= half->nxt_out && ack_as_is(c, dir, news)) {
+	if (half_plain(half) && in <= half->nxt_out && ack_as_is(c, dir, news) &&
+	    !sack_waits(acked)) {
 		forward(c, dir, seg, 0, true);
 		return;
 	}
-	if (seg->n_sack > 0) {
+	if (seg->n_sack > 0 || (c->flow->sack_on && sack_waits(acked))) {
 		emit_ack(c, dir, seg, empty_seq(half, in));
 		set_absorb(c->result, WK_ABSORB_REBUILT);
 		return;
@@ -118,7 +122,7 @@ static void old_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	uint32_t emitted = c->emitted[dir];
 
 	if (end + (is_fin(seg) ? 1 : 0) <= half->acked_in) {
-		close_answer(c, wk_dir_flip(dir));
+		close_answer_again(c, wk_dir_flip(dir), in, end);
 		deliver_ack(c, dir, seg, news, emitted);
 		set_absorb(c->result, WK_ABSORB_OLD);
 		return;
@@ -186,6 +190,7 @@ static void out_of_order(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg
 	uint64_t seq_out = half->e_out + (in - half->e_in);
 	uint64_t end = seq_out + seg->data_len_b + (is_fin(seg) ? 1 : 0);
 	bool pass = ooo_may_pass(c, dir, seg, news);
+	bool again = seg->data_len_b > 0 && ooo_has(half, in, seg->data_len_b);
 	uint32_t emitted = c->emitted[dir];
 
 	if (half->e_in != half->e_out && end > half->edge_out)
@@ -200,10 +205,12 @@ static void out_of_order(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg
 	if (is_fin(seg))
 		half->fin_in = in + seg->data_len_b;
 	if (!pass) {
-		memmove(half->arrived_in + 1, half->arrived_in,
-			sizeof(half->arrived_in) - sizeof(half->arrived_in[0]));
-		half->arrived_in[0] = in;
-		emit_ack(c, wk_dir_flip(dir), NULL, acked_by(c->flow, dir)->nxt_out);
+		sack_arrived(half, in);
+		if (again)
+			emit_ack_again(c, wk_dir_flip(dir),
+				       &(struct span){ in, in + seg->data_len_b });
+		else
+			emit_ack(c, wk_dir_flip(dir), NULL, acked_by(c->flow, dir)->nxt_out);
 		deliver_ack(c, dir, seg, news, emitted);
 		set_absorb(c->result, WK_ABSORB_OOO);
 		return;
@@ -431,7 +438,7 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	check_copies(c, dir, seg, in);
 	/* A passive flow cannot keep the segment from a receiver with an older memory. */
 	if (!paws_ok(c, dir, seg, in) && !c->flow->passive) {
-		close_answer(c, wk_dir_flip(dir));
+		close_answer_again(c, wk_dir_flip(dir), in, in + seg->data_len_b);
 		set_drop(c->result, WK_DROP_PAWS);
 		return;
 	}

@@ -8,10 +8,6 @@
 #define MSS_DEFAULT 536u
 #define MSS_MIN     48u /* below, options alone would fill a packet */
 
-#define SACK_OWN 3u /* blocks of ours in an ACK: as many as fit beside timestamps */
-_Static_assert(sizeof(((struct wk_tcp_half *)0)->arrived_in) == (SACK_OWN + 1) * sizeof(uint64_t),
-	       "the reported blocks and one that has just arrived");
-
 /* Walks the out space of a stream: records, and the transparent ranges between them. */
 struct walk {
 	struct wk_tcp_rec *rec; /* next record at or behind the position */
@@ -214,93 +210,14 @@ void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const stru
 	own_arm(c, half);
 }
 
-/* The blocks of a receiver's ACK in the sender's numbers. What lies below the acknowledgement,
- * begins at it (the hole is an insertion of ours) or shrinks to nothing is left out. */
-static uint32_t sack_translate(const struct wk_tcp_half *acked, const struct wk_tcp_seg *seg,
-			       struct wk_tcp_sack *blocks)
+/* With timestamps there is room for one block less (RFC 2018 3). */
+static uint32_t blocks_max(const struct wk_tcp_flow *flow)
 {
-	int64_t left, right;
-	uint64_t from, to;
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < seg->n_sack && n < 3; i++) {
-		left = wk_seq_unwrap(acked->isn, seg->sack[i].left, acked->b_out);
-		right = wk_seq_unwrap(acked->isn, seg->sack[i].right, acked->b_out);
-		if (left < (int64_t)acked->b_out || right <= left ||
-		    right > (int64_t)acked->nxt_out)
-			continue;
-		from = ledger_in(acked, (uint64_t)left, true);
-		to = ledger_in(acked, (uint64_t)right, false);
-		if (from <= acked->acked_in || to <= from)
-			continue;
-		blocks[n].left = wk_seq_wrap(acked->isn, from);
-		blocks[n].right = wk_seq_wrap(acked->isn, to);
-		n++;
-	}
-	return n;
+	return flow->ts_on ? WK_TCP_SACK_MAX - 1 : WK_TCP_SACK_MAX;
 }
 
-/* The copy that holds the byte `at`, with its neighbours; or the first one from there on. What has
- * gone on is the receiver's to report: if it was lost, only its sender will send it again. */
-static bool block_at(const struct wk_tcp_half *acked, uint64_t at, uint64_t *from, uint64_t *to)
-{
-	*from = 0;
-	*to = 0;
-	for (const struct wk_tcp_ooo *ooo = acked->ooo; ooo; ooo = ooo->next) {
-		if (ooo->gone)
-			continue;
-		if (ooo->in_off != *to) {
-			if (*to > at)
-				break;
-			*from = ooo->in_off;
-		}
-		*to = ooo->in_off + ooo->len_b;
-	}
-	return *to > at;
-}
-
-struct own_blocks {
-	uint64_t from[SACK_OWN];
-	uint64_t to[SACK_OWN];
-	uint32_t n;
-};
-
-static void block_take(struct own_blocks *own, uint64_t from, uint64_t to)
-{
-	for (uint32_t i = 0; i < own->n; i++)
-		if (own->from[i] == from)
-			return;
-	if (own->n == SACK_OWN)
-		return;
-	own->from[own->n] = from;
-	own->to[own->n++] = to;
-}
-
-/* Our own out-of-order queue, towards its sender: the latest change first, then what was reported
- * last (RFC 2018 4), then the lowest. */
-static uint32_t sack_own(struct wk_tcp_half *acked, struct wk_tcp_sack *blocks)
-{
-	struct own_blocks own = { .n = 0 };
-	uint64_t from, to, at;
-
-	for (uint32_t i = 0; i <= SACK_OWN; i++) {
-		at = acked->arrived_in[i];
-		if (at > 0 && block_at(acked, at, &from, &to) && from <= at)
-			block_take(&own, from, to);
-	}
-	for (at = 0; own.n < SACK_OWN && block_at(acked, at, &from, &to); at = to)
-		block_take(&own, from, to);
-	for (uint32_t i = 0; i < SACK_OWN; i++)
-		acked->arrived_in[i] = i < own.n ? own.from[i] : 0;
-	acked->arrived_in[SACK_OWN] = 0;
-	for (uint32_t i = 0; i < own.n; i++) {
-		blocks[i].left = wk_seq_wrap(acked->isn, own.from[i]);
-		blocks[i].right = wk_seq_wrap(acked->isn, own.to[i]);
-	}
-	return own.n;
-}
-
-void emit_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out)
+static void send_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out,
+		     const struct span *again)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
 	struct wk_tcp_half *acked = acked_by(c->flow, dir);
@@ -313,10 +230,20 @@ void emit_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint
 	out_begin(c, dir, &pkt, seg ? (uint8_t)(seg->flags & WK_TCP_ECE) : 0);
 	pkt.seq = wk_seq_wrap(half->isn, seq_out);
 	if (c->flow->sack_on)
-		n = seg ? sack_translate(acked, seg, blocks) : sack_own(acked, blocks);
+		n = sack_blocks(acked, seg, again, blocks_max(c->flow), blocks);
 	put_sack(&pkt, blocks, n);
 	wk_count(c->env->stats, WK_CNT_BUILT_ACKS, 1);
 	out_send(c, &pkt);
+}
+
+void emit_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out)
+{
+	send_ack(c, dir, seg, seq_out, NULL);
+}
+
+void emit_ack_again(struct ctx *c, enum wk_dir dir, const struct span *again)
+{
+	send_ack(c, dir, NULL, stream(c->flow, dir)->nxt_out, again);
 }
 
 void emit_rst(struct ctx *c, enum wk_dir dir)

@@ -99,6 +99,19 @@ static struct wk_tcp_ooo *ooo_new(struct ctx *c, struct wk_tcp_half *half, uint6
 	return ooo;
 }
 
+bool ooo_has(const struct wk_tcp_half *half, uint64_t in, uint32_t len_b)
+{
+	uint64_t end = in + len_b;
+
+	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo && ooo->in_off <= in; ooo = ooo->next) {
+		if (!ooo->gone && in < ooo->in_off + ooo->len_b)
+			in = ooo->in_off + ooo->len_b;
+		if (in >= end)
+			return true;
+	}
+	return false;
+}
+
 /* Keeps the parts of data[len_b] at `in` that are not there yet: the first copy of a byte wins.
  * @return false when something found no room. */
 bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint8_t *data,

@@ -50,6 +50,12 @@ struct src {
 
 #define SRC_MAX 2u
 
+/* A range of a stream, [from, to). */
+struct span {
+	uint64_t from;
+	uint64_t to;
+};
+
 /* Context of one call. */
 struct ctx {
 	struct wk_tcp_flow *flow;
@@ -126,6 +132,8 @@ bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *
 bool hold_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data, uint32_t len_b);
 bool hold_append(struct ctx *c, struct wk_tcp_half *half, const uint8_t *data, uint32_t len_b);
 void hold_consume(struct wk_tcp_half *half, uint32_t len_b, struct wk_mem *mem);
+/* Do all of [in, in + len_b) wait here, out of order? */
+bool ooo_has(const struct wk_tcp_half *half, uint64_t in, uint32_t len_b);
 bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint8_t *data,
 		uint32_t len_b, bool gone);
 struct wk_tcp_ooo *ooo_pop(struct wk_tcp_half *half, uint64_t upto);
@@ -139,9 +147,26 @@ void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const stru
 	  uint32_t n, uint8_t flags);
 /* An empty packet of the stream dir that acknowledges the other one. */
 void emit_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t seq_out);
+/* One that reports bytes of the other stream that have come again (RFC 2883): they lie below the
+ * acknowledgement, or wait here behind a hole. */
+void emit_ack_again(struct ctx *c, enum wk_dir dir, const struct span *again);
 void emit_rst(struct ctx *c, enum wk_dir dir);
 /* The raw window to announce in packets of dir. */
 uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir);
+
+/* sack.c */
+#define SACK_OWN 3u /* blocks of ours in an ACK: as many as fit beside timestamps */
+_Static_assert(sizeof(((struct wk_tcp_half *)0)->arrived_in) == (SACK_OWN + 1) * sizeof(uint64_t),
+	       "the reported blocks and one that has just arrived");
+/* The blocks of an ACK to the sender of `acked`: what the receiver reports in seg (may be NULL),
+ * and what waits here. again: bytes that its sender has sent twice, or NULL. @return their number.
+ */
+uint32_t sack_blocks(struct wk_tcp_half *acked, const struct wk_tcp_seg *seg,
+		     const struct span *again, uint32_t max, struct wk_tcp_sack *blocks);
+/* The byte `in` waits here from now on: its block is the next to be reported. */
+void sack_arrived(struct wk_tcp_half *half, uint64_t in);
+/* There is something to report. */
+bool sack_waits(const struct wk_tcp_half *half);
 
 /* ack.c */
 struct ack_news {
@@ -199,4 +224,7 @@ void close_check(struct ctx *c);
 void close_tombstone(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
 /* An ACK in answer to a segment that brought nothing, at most one a millisecond. */
 void close_answer(struct ctx *c, enum wk_dir dir);
+/* The same for bytes [from, to) of the other stream that came again and are acknowledged. Where
+ * both sides know D-SACK each has its answer, at most some hundred at once. */
+void close_answer_again(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to);
 void close_free(struct ctx *c, enum wk_tcp_state state);

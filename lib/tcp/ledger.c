@@ -106,6 +106,8 @@ static void pop_head(struct wk_tcp_half *half, struct wk_mem *mem)
 
 	half->base_in = rec_in_end(rec);
 	half->base_out = rec_out_end(rec);
+	if (!rec_same_len(rec) || rec->owned)
+		half->even_out = half->base_out;
 	half->head = rec->next;
 	if (!half->head)
 		half->tail = NULL;

@@ -29,6 +29,7 @@ struct wk_tcp_half {
 	/* Ledger: where the offsets meet below its first record, and the records. */
 	uint64_t base_in;
 	uint64_t base_out;
+	uint64_t even_out; /* from here to base_out, offsets advance alike */
 	struct wk_tcp_rec *head;
 	struct wk_tcp_rec *tail;
 	uint32_t ledger_b;
@@ -87,7 +88,8 @@ struct wk_tcp_flow {
 	uint32_t resyn_isn;
 	uint64_t last_ns;   /* last packet */
 	uint64_t since_ns;  /* of the present state */
-	uint64_t answer_ns; /* last ACK sent to answer an old segment */
+	uint64_t answer_ns; /* last ACK sent to answer what brought nothing */
+	uint64_t again_ns;  /* until when the answers to bytes that came again are spent */
 	uint64_t insert_ns; /* since when an insertion waits for its place, 0: none */
 	uint32_t insert_b;  /* its length */
 	struct wk_tcp_half half[WK_DIRS];

@@ -104,8 +104,8 @@ static const struct wk_tcp_hooks hooks = {
 	.tx = tx,
 };
 
-const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
-				 const char *data)
+const struct wk_tcp_result *give_sack(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
+				      const char *data, const uint32_t (*blocks)[2], uint32_t n)
 {
 	struct wk_tcp_seg seg = {
 		.seq = seq,
@@ -116,8 +116,11 @@ const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq,
 		.data_len_b = (uint32_t)strlen(data),
 		.has_mss = true,
 		.mss = 100,
+		.n_sack = (uint8_t)n,
 	};
 
+	for (uint32_t i = 0; i < n; i++)
+		seg.sack[i] = (struct wk_tcp_sack){ blocks[i][0], blocks[i][1] };
 	w->n_sent = 0;
 	if (!(flags & WK_TCP_ACK))
 		seg.ack = 0;
@@ -125,6 +128,12 @@ const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq,
 		wk_tcp_init(&w->flow, &seg, w->flow.passive, &w->env);
 	wk_tcp_input(&w->flow, dir, &seg, &w->env, &w->result);
 	return &w->result;
+}
+
+const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
+				 const char *data)
+{
+	return give_sack(w, dir, seq, flags, data, NULL, 0);
 }
 
 const struct wk_tcp_result *from_client(struct world *w, const char *data)
@@ -185,6 +194,22 @@ void close_world(struct world *w)
 	assert_int_equal(usage.used_b, 0);
 	assert_int_equal(w->stats.counter[WK_CNT_INVARIANT], 0);
 	free(w->arena);
+}
+
+void assert_blocks(const struct world *w, unsigned int i, const uint32_t (*blocks)[2], uint32_t n)
+{
+	struct wk_tcp_seg seg;
+	uint8_t tcp[WK_TCP_HDR_MIN_B + WK_TCP_OPTS_MAX_B] = { 0 };
+
+	assert_true(i < w->n_sent);
+	tcp[12] = (uint8_t)((WK_TCP_HDR_MIN_B + w->sent[i].out.opts_len_b) / 4 << 4);
+	memcpy(tcp + WK_TCP_HDR_MIN_B, w->sent[i].out.opts, w->sent[i].out.opts_len_b);
+	assert_int_equal(wk_tcp_seg_parse(&seg, tcp, sizeof(tcp)), 0);
+	assert_int_equal(seg.n_sack, n);
+	for (uint32_t k = 0; k < n; k++) {
+		assert_int_equal(seg.sack[k].left, blocks[k][0]);
+		assert_int_equal(seg.sack[k].right, blocks[k][1]);
+	}
 }
 
 void assert_sent(const struct world *w, unsigned int i, enum wk_dir dir, uint32_t seq, uint32_t ack,

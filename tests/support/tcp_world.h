@@ -47,10 +47,15 @@ void close_world(struct world *w);
 /* One packet; w->sent begins anew. */
 const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
 				 const char *data);
+/* The same with SACK blocks: n pairs of numbers. */
+const struct wk_tcp_result *give_sack(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
+				      const char *data, const uint32_t (*blocks)[2], uint32_t n);
 /* The peer's next bytes, with PSH. */
 const struct wk_tcp_result *from_client(struct world *w, const char *data);
 const struct wk_tcp_result *from_server(struct world *w, const char *data);
 
+/* The SACK blocks of the packet that was built as number i: these n, in this order. */
+void assert_blocks(const struct world *w, unsigned int i, const uint32_t (*blocks)[2], uint32_t n);
 /* The packet that was built as number i. */
 void assert_sent(const struct world *w, unsigned int i, enum wk_dir dir, uint32_t seq, uint32_t ack,
 		 const char *data);
