@@ -86,6 +86,7 @@ static int worker_inspect(struct wk_app *app, struct wk_worker *worker, const st
 		.lcore = worker->index,
 		.max_flows = conf->limits.flows / app->n_workers,
 		.held_b = (uint64_t)conf->limits.held_kib * KIB / app->n_workers,
+		.regex_steps = conf->limits.regex_steps,
 		.mtu_b = worker_mtu(worker),
 		.socket_id = first->socket_id,
 		.pool = first->pool,

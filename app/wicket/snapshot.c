@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From struct wk_conf to the inputs of classifier and policy. */
+/* From struct wk_conf to the classifier, and all of it into one snapshot. */
 #include "snapshot.h"
 
 #include <errno.h>
@@ -8,82 +8,12 @@
 #include <string.h>
 
 #include "retire.h"
+#include "snapshot_policy.h"
 
 struct wk_snapshot_conf {
 	struct wk_conf *conf;
 	uint32_t snapshots; /* counted on the main lcore alone */
 };
-
-/* Inputs live until the compilers have copied them. */
-struct scratch {
-	void **blocks;
-	uint32_t n;
-};
-
-static void *scratch_calloc(struct scratch *scratch, size_t n, size_t size_b)
-{
-	void **grown = reallocarray(scratch->blocks, scratch->n + 1u, sizeof(*grown));
-	void *block;
-
-	if (grown == NULL)
-		return NULL;
-	scratch->blocks = grown;
-	block = calloc(n != 0 ? n : 1, size_b);
-	if (block != NULL)
-		scratch->blocks[scratch->n++] = block;
-	return block;
-}
-
-static void scratch_free(struct scratch *scratch)
-{
-	for (uint32_t i = 0; i < scratch->n; i++)
-		free(scratch->blocks[i]);
-	free(scratch->blocks);
-}
-
-static int no_memory(struct wk_conf_error *err)
-{
-	snprintf(err->text, sizeof(err->text), "out of memory");
-	return -ENOMEM;
-}
-
-/* Both ends of these are our own enums: spelled out, so that neither depends on the other's
- * order. */
-static enum wk_policy_mode mode_of(enum wk_conf_mode mode)
-{
-	switch (mode) {
-	case WK_CONF_AUDIT:
-		return WK_MODE_AUDIT;
-	case WK_CONF_OFF:
-		return WK_MODE_OFF;
-	default:
-		return WK_MODE_ENFORCE;
-	}
-}
-
-static enum wk_policy_unlisted unlisted_of(enum wk_conf_unlisted unlisted)
-{
-	switch (unlisted) {
-	case WK_CONF_UNLISTED_RESET:
-		return WK_UNLISTED_RESET;
-	case WK_CONF_UNLISTED_REPLY:
-		return WK_UNLISTED_REPLY;
-	default:
-		return WK_UNLISTED_DROP;
-	}
-}
-
-static enum wk_policy_reply reply_of(enum wk_conf_reply reply)
-{
-	switch (reply) {
-	case WK_CONF_REPLY_GRPC:
-		return WK_REPLY_GRPC;
-	case WK_CONF_REPLY_RESET:
-		return WK_REPLY_RESET;
-	default:
-		return WK_REPLY_HTTP_403;
-	}
-}
 
 static enum wk_on on_of(enum wk_conf_on on)
 {
@@ -97,117 +27,10 @@ static enum wk_on on_of(enum wk_conf_on on)
 	}
 }
 
-static int rule_in(struct scratch *scratch, const struct wk_conf_rule *rule,
-		   struct wk_policy_rule_in *in)
-{
-	struct wk_prefix *from = scratch_calloc(scratch, rule->from.n, sizeof(*from));
-
-	if (from == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < rule->from.n; i++) {
-		from[i].family = rule->from.v[i].family;
-		from[i].len = rule->from.v[i].len;
-		memcpy(from[i].addr, rule->from.v[i].addr, sizeof(from[i].addr));
-	}
-	*in = (struct wk_policy_rule_in){
-		.name = rule->name,
-		.file = rule->at.file,
-		.line = rule->at.line,
-		.from = from,
-		.n_from = rule->from.n,
-		.allow = (const char *const *)rule->allow.v,
-		.n_allow = rule->allow.n,
-		.deny = (const char *const *)rule->deny.v,
-		.n_deny = rule->deny.n,
-	};
-	return 0;
-}
-
-static int service_in(struct scratch *scratch, const struct wk_conf_service *service,
-		      struct wk_policy_service_in *in)
-{
-	struct wk_policy_rule_in *rules =
-		scratch_calloc(scratch, service->n_access, sizeof(*rules));
-	int rc = rules == NULL ? -ENOMEM : 0;
-
-	for (uint32_t i = 0; i < service->n_access && rc == 0; i++)
-		rc = rule_in(scratch, &service->access[i], &rules[i]);
-	*in = (struct wk_policy_service_in){
-		.name = service->name,
-		.mode = mode_of(service->mode),
-		.unlisted = unlisted_of(service->unlisted_source),
-		.reply = reply_of(service->reply),
-		.rules = rules,
-		.n_rules = service->n_access,
-	};
-	return rc;
-}
-
-/* Is it one of these very strings, not one like it? */
-static bool holds(const struct wk_conf_strings *strings, const char *text)
-{
-	for (uint32_t i = 0; i < strings->n; i++)
-		if (strings->v[i] == text)
-			return true;
-	return false;
-}
-
-/* The message of wk_policy_compile, with the place of the rule that it is about. */
-static int policy_error(const struct wk_conf *conf, int rc, const char *why, const char *bad,
-			struct wk_conf_error *err)
-{
-	if (rc == -ENOMEM)
-		return no_memory(err);
-	for (uint32_t s = 0; s < conf->n_services; s++) {
-		const struct wk_conf_service *service = &conf->services[s];
-
-		for (uint32_t r = 0; r < service->n_access; r++) {
-			const struct wk_conf_rule *rule = &service->access[r];
-
-			if (!holds(&rule->allow, bad) && !holds(&rule->deny, bad) &&
-			    rule->name != bad)
-				continue;
-			snprintf(err->text, sizeof(err->text),
-				 "%s:%u: service \"%s\", rule \"%s\": \"%s\": %s", rule->at.file,
-				 rule->at.line, service->name, rule->name, bad, why);
-			return rc;
-		}
-	}
-	snprintf(err->text, sizeof(err->text), "%s:1: \"%s\": %s", conf->file, bad, why);
-	return rc;
-}
-
-/* n_retired services without rules follow those of the file. */
-static int compile_policy(const struct wk_conf *conf, uint64_t version,
-			  const struct wk_snapshot_service *retired, uint32_t n_retired,
-			  struct wk_policy **policy, struct wk_conf_error *err)
-{
-	uint32_t n = conf->n_services + n_retired;
-	struct scratch scratch = { 0 };
-	struct wk_policy_service_in *services = scratch_calloc(&scratch, n, sizeof(*services));
-	struct wk_policy_in in = { .version = version, .services = services, .n_services = n };
-	const char *why = "out of memory", *bad = "";
-	int rc = services == NULL ? -ENOMEM : 0;
-
-	for (uint32_t i = 0; i < conf->n_services && rc == 0; i++)
-		rc = service_in(&scratch, &conf->services[i], &services[i]);
-	for (uint32_t i = 0; i < n_retired && rc == 0; i++)
-		services[conf->n_services + i] = (struct wk_policy_service_in){
-			.name = retired[i].name,
-			.mode = WK_MODE_OFF,
-		};
-	if (rc == 0)
-		rc = wk_policy_compile(&in, policy, &why, &bad);
-	if (rc != 0)
-		rc = policy_error(conf, rc, why, bad, err);
-	scratch_free(&scratch);
-	return rc;
-}
-
-static int prefixes_in(struct scratch *scratch, const struct wk_conf_prefixes *from,
+static int prefixes_in(struct wk_scratch *scratch, const struct wk_conf_prefixes *from,
 		       const struct wk_acl_prefix **to, uint32_t *n)
 {
-	struct wk_acl_prefix *v = scratch_calloc(scratch, from->n, sizeof(*v));
+	struct wk_acl_prefix *v = wk_scratch_calloc(scratch, from->n, sizeof(*v));
 
 	if (v == NULL)
 		return -ENOMEM;
@@ -218,7 +41,7 @@ static int prefixes_in(struct scratch *scratch, const struct wk_conf_prefixes *f
 	return 0;
 }
 
-static int acl_rules_in(struct scratch *scratch, const struct wk_conf *conf,
+static int acl_rules_in(struct wk_scratch *scratch, const struct wk_conf *conf,
 			struct wk_acl_rule_in *rules)
 {
 	int rc = 0;
@@ -243,10 +66,10 @@ static int acl_rules_in(struct scratch *scratch, const struct wk_conf *conf,
 static int create_acl(struct wk_snapshot *snapshot, struct wk_conf_error *err)
 {
 	const struct wk_conf *conf = snapshot->conf;
-	struct scratch scratch = { 0 };
-	struct wk_acl_rule_in *rules = scratch_calloc(&scratch, conf->n_acl, sizeof(*rules));
+	struct wk_scratch scratch = { 0 };
+	struct wk_acl_rule_in *rules = wk_scratch_calloc(&scratch, conf->n_acl, sizeof(*rules));
 	struct wk_acl_service_in *services =
-		scratch_calloc(&scratch, snapshot->n_services, sizeof(*services));
+		wk_scratch_calloc(&scratch, snapshot->n_services, sizeof(*services));
 	struct wk_acl_in in = {
 		.version = snapshot->version,
 		.services = services,
@@ -271,7 +94,7 @@ static int create_acl(struct wk_snapshot *snapshot, struct wk_conf_error *err)
 	if (rc != 0)
 		snprintf(err->text, sizeof(err->text), "%s:1: the classifier cannot be built: %s",
 			 conf->file, strerror(rc < 0 ? -rc : rc));
-	scratch_free(&scratch);
+	wk_scratch_free(&scratch);
 	return rc;
 }
 
@@ -285,7 +108,7 @@ static int list_services(struct wk_snapshot *snapshot, const struct wk_snapshot 
 
 	snapshot->services = calloc(room + 1u, sizeof(*snapshot->services));
 	if (snapshot->services == NULL)
-		return no_memory(err);
+		return wk_snapshot_no_memory(err);
 	for (uint32_t i = 0; i < conf->n_services && rc == 0; i++)
 		rc = wk_retire_copy(&conf->services[i],
 				    &snapshot->services[snapshot->n_services++]);
@@ -303,7 +126,7 @@ static int list_services(struct wk_snapshot *snapshot, const struct wk_snapshot 
 			 "%s:1: too many services are kept for edited connections", conf->file);
 		return -EINVAL;
 	}
-	return rc != 0 ? no_memory(err) : 0;
+	return rc != 0 ? wk_snapshot_no_memory(err) : 0;
 }
 
 static void fill_on(struct wk_snapshot *snapshot)
@@ -330,8 +153,9 @@ static int fill(struct wk_snapshot *snapshot, const struct wk_snapshot *previous
 	int rc = list_services(snapshot, previous, retire, err);
 
 	if (rc == 0)
-		rc = compile_policy(conf, snapshot->version, snapshot->services + conf->n_services,
-				    snapshot->n_retired, &snapshot->policy, err);
+		rc = wk_snapshot_policy(conf, snapshot->version,
+					snapshot->services + conf->n_services, snapshot->n_retired,
+					&snapshot->policy, err);
 	if (rc == 0)
 		rc = create_acl(snapshot, err);
 	fill_on(snapshot);
@@ -351,7 +175,7 @@ static int build(struct wk_snapshot_conf *shared, uint64_t version,
 	}
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
-		return no_memory(err);
+		return wk_snapshot_no_memory(err);
 	s->version = version;
 	s->conf = shared->conf;
 	rc = fill(s, previous, previous != NULL && edited_flows > 0, err);
@@ -374,7 +198,7 @@ int wk_snapshot_build(struct wk_conf *conf, uint64_t version, const struct wk_sn
 
 	*snapshot = NULL;
 	if (shared == NULL)
-		return no_memory(err);
+		return wk_snapshot_no_memory(err);
 	shared->conf = conf;
 	rc = build(shared, version, previous, edited_flows, snapshot, err);
 	if (rc != 0)
@@ -408,7 +232,7 @@ void wk_snapshot_free(struct wk_snapshot *snapshot)
 int wk_snapshot_check(const struct wk_conf *conf, struct wk_conf_error *err)
 {
 	struct wk_policy *policy = NULL;
-	int rc = compile_policy(conf, 1, NULL, 0, &policy, err);
+	int rc = wk_snapshot_policy(conf, 1, NULL, 0, &policy, err);
 
 	wk_policy_free(policy);
 	return rc;

@@ -77,14 +77,41 @@ static int check_overlap(const struct wk_conf_service *a, const struct wk_conf_s
 	return 0;
 }
 
-static int check_access(const struct wk_conf_service *service, struct wk_conf_error *err)
+/* Calls come in on the clients' side of a wire, nowhere else. */
+static bool is_client_port(const struct wk_conf *conf, const char *name)
 {
-	for (uint32_t i = 0; i < service->n_access; i++)
-		for (uint32_t k = 0; k < i; k++)
-			if (strcmp(service->access[i].name, service->access[k].name) == 0)
-				return FAIL_AT(service->access[i].at,
+	for (uint32_t i = 0; i < conf->n_wires; i++)
+		if (strcmp(conf->ports[conf->wires[i].client].name, name) == 0)
+			return true;
+	return false;
+}
+
+static int check_ingress(const struct wk_conf *conf, const struct wk_conf_rule *rule,
+			 struct wk_conf_error *err)
+{
+	for (uint32_t i = 0; i < rule->ingress.n; i++)
+		if (!is_client_port(conf, rule->ingress.v[i]))
+			return FAIL_AT(rule->at,
+				       "services.access.ingress: no wire has a client port \"%s\"",
+				       rule->ingress.v[i]);
+	return 0;
+}
+
+static int check_access(const struct wk_conf *conf, const struct wk_conf_service *service,
+			struct wk_conf_error *err)
+{
+	for (uint32_t i = 0; i < service->n_access; i++) {
+		const struct wk_conf_rule *rule = &service->access[i];
+		int rc = check_ingress(conf, rule, err);
+
+		for (uint32_t k = 0; k < i && rc == 0; k++)
+			if (strcmp(rule->name, service->access[k].name) == 0)
+				return FAIL_AT(rule->at,
 					       "two access rules of \"%s\" are called \"%s\"",
-					       service->name, service->access[i].name);
+					       service->name, rule->name);
+		if (rc != 0)
+			return rc;
+	}
 	return 0;
 }
 
@@ -92,7 +119,7 @@ static int check_services(const struct wk_conf *conf, struct wk_conf_error *err)
 {
 	for (uint32_t i = 0; i < conf->n_services; i++) {
 		const struct wk_conf_service *service = &conf->services[i];
-		int rc = check_access(service, err);
+		int rc = check_access(conf, service, err);
 
 		for (uint32_t k = 0; k < i && rc == 0; k++) {
 			if (strcmp(service->name, conf->services[k].name) == 0)

@@ -72,7 +72,7 @@ static void print_comment(const struct printer *p, const struct key *key, unsign
 	fputs(" (", p->out);
 	if (key->unit != NULL)
 		fprintf(p->out, "%s; ", key->unit);
-	if (key->type == KEY_INT)
+	if (key->type == KEY_INT || key->type == KEY_INTS)
 		fprintf(p->out, "%d to %d; ", (int)key->min, (int)key->max);
 	for (uint32_t i = 0; key->choices != NULL && key->choices[i] != NULL; i++)
 		fprintf(p->out, "%s%s", i == 0 ? "" : " | ", key->choices[i]);
@@ -103,6 +103,14 @@ static void print_strings(const struct printer *p, const struct wk_conf_strings 
 		fputs(i == 0 ? " " : ", ", p->out);
 		print_string(p, strings->v[i]);
 	}
+	fputs(" ]", p->out);
+}
+
+static void print_ints(const struct printer *p, const struct wk_conf_ints *ints)
+{
+	fputs("[", p->out);
+	for (uint32_t i = 0; i < ints->n; i++)
+		fprintf(p->out, "%s%u", i == 0 ? " " : ", ", ints->v[i]);
 	fputs(" ]", p->out);
 }
 
@@ -168,6 +176,9 @@ static void print_value(const struct printer *p, const struct key *key, const vo
 		break;
 	case KEY_STRINGS:
 		print_strings(p, field);
+		break;
+	case KEY_INTS:
+		print_ints(p, field);
 		break;
 	case KEY_PREFIXES:
 		print_prefixes(p, field);

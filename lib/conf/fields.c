@@ -56,6 +56,10 @@ bool wk_conf_unset(const struct key *key, const void *base)
 		return *low == WK_CONF_PROTO_ANY;
 	case KEY_PORT_RANGE:
 		return *low == 0 && *high == UINT16_MAX;
+	case KEY_STRING:
+		return *(char *const *)field_in(base, key->offset) == NULL;
+	case KEY_INTS:
+		return ((const struct wk_conf_ints *)field_in(base, key->offset))->n == 0;
 	case KEY_PREFIXES:
 		return ((const struct wk_conf_prefixes *)field_in(base, key->offset))->n == 0;
 	default:
@@ -122,6 +126,9 @@ void wk_conf_free_fields(const struct key *keys, void *base)
 				free(strings->v[i]);
 			free(strings->v);
 			break;
+		case KEY_INTS:
+			free(((struct wk_conf_ints *)field)->v);
+			break;
 		case KEY_PREFIXES:
 			free(((struct wk_conf_prefixes *)field)->v);
 			break;
@@ -156,6 +163,17 @@ static bool same_prefixes(const struct wk_conf_prefixes *a, const struct wk_conf
 		    memcmp(a->v[i].addr, b->v[i].addr, sizeof(a->v[i].addr)) != 0)
 			return false;
 	return true;
+}
+
+static bool same_ints(const struct wk_conf_ints *a, const struct wk_conf_ints *b)
+{
+	return a->n == b->n && (a->n == 0 || memcmp(a->v, b->v, a->n * sizeof(*a->v)) == 0);
+}
+
+/* NULL: not set. */
+static bool same_string(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 static bool same_field(const struct key *key, const void *a, const void *b);
@@ -193,9 +211,11 @@ static bool same_field(const struct key *key, const void *a, const void *b)
 		       *(const uint16_t *)field_in(a, key->offset_2) ==
 			       *(const uint16_t *)field_in(b, key->offset_2);
 	case KEY_STRING:
-		return strcmp(*(char *const *)field_a, *(char *const *)field_b) == 0;
+		return same_string(*(char *const *)field_a, *(char *const *)field_b);
 	case KEY_STRINGS:
 		return same_strings(field_a, field_b);
+	case KEY_INTS:
+		return same_ints(field_a, field_b);
 	case KEY_PREFIXES:
 		return same_prefixes(field_a, field_b);
 	case KEY_LIST:

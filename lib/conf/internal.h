@@ -22,6 +22,7 @@ enum key_type {
 	KEY_CHOICE,     /* a word of .choices, stored as its index in .size bytes */
 	KEY_STRING,     /* char * */
 	KEY_STRINGS,    /* struct wk_conf_strings */
+	KEY_INTS,       /* struct wk_conf_ints, each within .min and .max */
 	KEY_PREFIXES,   /* struct wk_conf_prefixes; groups only where .groups */
 	KEY_PORT_REF,   /* the name of a port, stored as its index */
 	KEY_PROTO,      /* a word or number, uint16_t */

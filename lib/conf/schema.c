@@ -11,6 +11,7 @@
 static const char *const modes[] = { "enforce", "audit", "off", NULL };
 static const char *const unlisted[] = { "drop", "reset", "reply", NULL };
 static const char *const replies[] = { "http-403", "grpc", "reset", NULL };
+static const char *const rule_replies[] = { "http-403", "grpc", "reset", "service", NULL };
 static const char *const actions[] = { "pass", "drop", NULL };
 static const char *const ons[] = { "reset", "drop", "pass", NULL };
 static const char *const fragments[] = { "reset", "drop", "pass", "reassemble", NULL };
@@ -40,16 +41,39 @@ static const struct key wire_keys[] = {
 	{ .name = NULL },
 };
 
+static const struct key header_keys[] = {
+	{ "name", "services.access.headers.name", KEY_STRING, .required = true,
+	  FIELD(wk_conf_header, name), .text = "a field of the request, in lower case" },
+	{ "value", "services.access.headers.value", KEY_STRING, FIELD(wk_conf_header, value),
+	  .text = "exact, or \"regex:...\"; absent: it only has to be there" },
+	{ .name = NULL },
+};
+
 static const struct key rule_keys[] = {
 	{ "name", "services.access.name", KEY_STRING, .required = true, FIELD(wk_conf_rule, name),
 	  .check = wk_conf_bad_name, .text = "what events call it" },
 	{ "from", "services.access.from", KEY_PREFIXES, .required = true, .groups = true,
 	  FIELD(wk_conf_rule, from), .text = "sources: addresses, prefixes, @groups" },
+	{ "vlans", "services.access.vlans", KEY_INTS, FIELD(wk_conf_rule, vlans), .min = 1,
+	  .max = 4094, .text = "outer VLAN ids the calls come in; absent: any, and untagged" },
+	{ "ingress", "services.access.ingress", KEY_STRINGS, FIELD(wk_conf_rule, ingress),
+	  .text = "ports on the clients' side the calls come in by; absent: any" },
+	{ "authority", "services.access.authority", KEY_STRINGS, FIELD(wk_conf_rule, authority),
+	  .text = "\"host\", \"host:port\", \"*.domain\", \"regex:...\"; absent: any" },
+	{ "headers", "services.access.headers", KEY_LIST,
+	  .offset = offsetof(struct wk_conf_rule, headers),
+	  .offset_2 = offsetof(struct wk_conf_rule, n_headers),
+	  .size = sizeof(struct wk_conf_header), .max = WK_CONF_HEADERS_MAX, .keys = header_keys,
+	  .text = "fields that the calls have, all of them; absent: any" },
 	{ "allow", "services.access.allow", KEY_STRINGS, .required = true,
 	  FIELD(wk_conf_rule, allow),
-	  .text = "/pkg.Service/Method, /pkg.Service/*, /pkg.*, @health, @reflection, @channelz" },
+	  .text = "/pkg.Service/Method, /pkg.Service/*, /pkg.*, @health, @reflection, @channelz, "
+		  "\"regex:...\" for a whole path" },
 	{ "deny", "services.access.deny", KEY_STRINGS, FIELD(wk_conf_rule, deny),
 	  .text = "the same; wins over every allow" },
+	{ "reply", "services.access.reply", KEY_CHOICE, FIELD(wk_conf_rule, reply),
+	  .choices = rule_replies, .def = WK_CONF_REPLY_SERVICE,
+	  .text = "what a call denied to these sources is answered with" },
 	{ .name = NULL },
 };
 
@@ -135,6 +159,7 @@ static const struct key limits_keys[] = {
 	LIMIT(pending_replies, 1, 65536, 256, "replies", "replies that wait for room"),
 	LIMIT(control_per_s, 1, 1000000, 1000, "frames a second", "control frames of a connection"),
 	LIMIT(control_burst, 1, 1000000, 4000, "frames", "and at once"),
+	LIMIT(regex_steps, 100, 1000000, 1000, "steps", "one match of an expression of the policy"),
 	LIMIT(rto_min_ms, 10, 10000, 200, "ms", "floor of our retransmission timer"),
 	LIMIT(owned_retries, 1, 30, 10, "times", "retransmissions of owned bytes, then reset"),
 	LIMIT(insert_wait_s, 1, 600, 30, "s", "longest wait of a reply for room, then reset"),

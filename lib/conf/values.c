@@ -160,6 +160,30 @@ static int read_strings(struct reader *reader, const struct key *key,
 	return rc;
 }
 
+static int read_ints(struct reader *reader, const struct key *key, const config_setting_t *setting,
+		     void *base)
+{
+	struct wk_conf_ints *ints = field_at(base, key->offset);
+	uint32_t n = 0;
+	int64_t value;
+	int rc = get_array(reader, key->path, setting, &n);
+
+	/* As with prefixes: nobody means "any" by an empty list. */
+	if (rc == 0 && n == 0)
+		rc = wk_conf_refuse(reader, setting, "%s is empty", key->path);
+	if (rc != 0)
+		return rc;
+	ints->v = calloc(n, sizeof(*ints->v));
+	if (ints->v == NULL)
+		return wk_conf_no_memory(reader->err);
+	for (; ints->n < n && rc == 0; ints->n++) {
+		rc = get_int(reader, key->path, config_setting_get_elem(setting, ints->n), key->min,
+			     key->max, &value);
+		ints->v[ints->n] = rc == 0 ? (uint32_t)value : 0;
+	}
+	return rc;
+}
+
 static int append(struct reader *reader, const char *path, const config_setting_t *setting,
 		  struct wk_conf_prefixes *to, const struct wk_conf_prefix *v, uint32_t n)
 {
@@ -333,6 +357,8 @@ int wk_conf_read_value(struct reader *reader, const struct key *key,
 		return read_string(reader, key, setting, base);
 	case KEY_STRINGS:
 		return read_strings(reader, key, setting, base);
+	case KEY_INTS:
+		return read_ints(reader, key, setting, base);
 	case KEY_PREFIXES:
 		return wk_conf_read_prefixes(reader, key->path, key->groups, setting,
 					     field_at(base, key->offset));

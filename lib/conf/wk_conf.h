@@ -16,6 +16,7 @@
 #define WK_CONF_WORKERS_MAX  32u
 #define WK_CONF_SERVICES_MAX 256u
 #define WK_CONF_RULES_MAX    256u /* access rules of one service */
+#define WK_CONF_HEADERS_MAX  64u  /* conditions on headers of one rule */
 #define WK_CONF_ACL_MAX      4096u
 
 /* Where a setting stands, for messages after the load. */
@@ -40,6 +41,11 @@ struct wk_conf_strings {
 	uint32_t n;
 };
 
+struct wk_conf_ints {
+	uint32_t *v;
+	uint32_t n;
+};
+
 struct wk_conf_port {
 	struct wk_conf_at at;
 	char *name;
@@ -55,19 +61,38 @@ struct wk_conf_wire {
 
 enum wk_conf_mode { WK_CONF_ENFORCE, WK_CONF_AUDIT, WK_CONF_OFF };
 enum wk_conf_unlisted { WK_CONF_UNLISTED_DROP, WK_CONF_UNLISTED_RESET, WK_CONF_UNLISTED_REPLY };
-enum wk_conf_reply { WK_CONF_REPLY_HTTP_403, WK_CONF_REPLY_GRPC, WK_CONF_REPLY_RESET };
+/* SERVICE: of a rule alone, as the service's. */
+enum wk_conf_reply {
+	WK_CONF_REPLY_HTTP_403,
+	WK_CONF_REPLY_GRPC,
+	WK_CONF_REPLY_RESET,
+	WK_CONF_REPLY_SERVICE,
+};
 enum wk_conf_action { WK_CONF_PASS, WK_CONF_DROP };
 /* Who says which worker a packet belongs to. */
 enum wk_conf_rss { WK_CONF_RSS_AUTO, WK_CONF_RSS_SOFTWARE, WK_CONF_RSS_NIC };
 /* REASSEMBLE: fragment alone. */
 enum wk_conf_on { WK_CONF_ON_RESET, WK_CONF_ON_DROP, WK_CONF_ON_PASS, WK_CONF_ON_REASSEMBLE };
 
+struct wk_conf_header {
+	struct wk_conf_at at;
+	char *name;
+	char *value; /* NULL: it only has to be there */
+};
+
+/* Empty lists of conditions: any. */
 struct wk_conf_rule {
 	struct wk_conf_at at;
 	char *name;
 	struct wk_conf_prefixes from; /* groups resolved; empty list in the file is an error */
+	struct wk_conf_ints vlans;    /* outer VLAN ids */
+	struct wk_conf_strings ingress; /* names of ports, each the client's of a wire */
+	struct wk_conf_strings authority;
+	struct wk_conf_header *headers;
+	uint32_t n_headers;
 	struct wk_conf_strings allow;
 	struct wk_conf_strings deny;
+	enum wk_conf_reply reply;
 };
 
 struct wk_conf_service {
@@ -144,6 +169,7 @@ struct wk_conf {
 		uint32_t pending_replies;
 		uint32_t control_per_s;
 		uint32_t control_burst;
+		uint32_t regex_steps;
 		uint32_t rto_min_ms;
 		uint32_t owned_retries;
 		uint32_t insert_wait_s;

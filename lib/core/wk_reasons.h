@@ -77,6 +77,9 @@ enum wk_reason { WK_REASONS(WK_REASON_ENUM) WK_REASON_MAX };
 	X(CALL_DENIED_SOURCE, denied_source, "no rule lists the source")                           \
 	X(CALL_DENIED_RULE, denied_rule, "a deny rule names the method")                           \
 	X(CALL_DENIED_PATH, denied_path, "the path is not /Service/Method")                        \
+	X(CALL_DENIED_CONDITION, denied_condition,                                                 \
+	  "a rule allows the method, but not with this authority or these headers")                \
+	X(CALL_DENIED_AUTHORITY, denied_authority, ":authority and host do not name one host")     \
 	X(CALL_DENIED_NOT_POST, denied_not_post, "the request method is not POST")                 \
 	X(CALL_DENIED_NOT_GRPC, denied_not_grpc, "the content type is not application/grpc")       \
 	X(CALL_REFUSED_MALFORMED, refused_malformed, "a malformed request (RFC 9113 8.1.1)")       \
@@ -125,6 +128,7 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_H2_ERRORS, h2_errors, "HTTP/2 connection errors")                                    \
 	X(CNT_HPACK_ERRORS, hpack_errors, "header blocks that do not decode")                      \
 	X(CNT_H2_CAPS, h2_caps, "HTTP/2 limits that ended a connection")                           \
+	X(CNT_REGEX_LIMIT, regex_limit, "calls for which an expression reached its limit of steps") \
 	X(CNT_UNTRACKED, untracked, "passive connections that could not be followed")              \
 	X(CNT_EVENTS_LOST, events_lost, "events that found no room")                               \
 	X(CNT_INVARIANT, invariant, "broken invariants: flow reset (a bug)")

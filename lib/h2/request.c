@@ -88,6 +88,8 @@ bool h2_request_parse(const struct h2_list *list, bool end_stream, struct wk_h2_
 {
 	bool regular = false, has_length = false, ok = true;
 
+	request->n_fields = list->n;
+	request->fields = list->nv;
 	/* Goes on after a fault: the observer wants the path of a refused request as well. */
 	for (uint32_t i = 0; i < list->n; i++) {
 		const nghttp2_nv *nv = &list->nv[i];
@@ -101,6 +103,15 @@ bool h2_request_parse(const struct h2_list *list, bool end_stream, struct wk_h2_
 	}
 	return ok && request->method.s && request->path.s && request->scheme.s &&
 	       !is((const uint8_t *)request->method.s, request->method.len_b, "CONNECT");
+}
+
+void wk_h2_request_field(const struct wk_h2_request *request, uint32_t i, struct wk_h2_str *name,
+			 struct wk_h2_str *value)
+{
+	const nghttp2_nv *nv = (const nghttp2_nv *)request->fields + i;
+
+	*name = (struct wk_h2_str){ (const char *)nv->name, (uint32_t)nv->namelen };
+	*value = (struct wk_h2_str){ (const char *)nv->value, (uint32_t)nv->valuelen };
 }
 
 bool h2_has_pseudo(const struct h2_list *list)

@@ -107,7 +107,12 @@ struct wk_h2_request {
 	struct wk_h2_str scheme;
 	struct wk_h2_str authority;
 	struct wk_h2_str content_type;
+	uint32_t n_fields; /* of the whole list, pseudo-header fields included */
+	const void *fields;
 };
+/* The i-th field of a request, for the duration of the decide hook. */
+void wk_h2_request_field(const struct wk_h2_request *request, uint32_t i, struct wk_h2_str *name,
+			 struct wk_h2_str *value);
 
 enum wk_h2_verdict {
 	WK_H2_ALLOW = 0,

@@ -22,15 +22,25 @@ static enum wk_reason refuse(struct wk_inspect *inspect, const struct wk_tcp_seg
 	return reason;
 }
 
+void wk_insp_peer(const struct wk_flow_key *key, struct wk_policy_peer *peer)
+{
+	*peer = (struct wk_policy_peer){
+		.addr.family = key->ip_version,
+		.vlan = key->vlan[0] == WK_PKT_VLAN_NONE ? WK_POLICY_VLAN_NONE : key->vlan[0],
+		.wire = key->wire,
+	};
+	memcpy(peer->addr.addr, key->client, sizeof(peer->addr.addr));
+}
+
 /* May this client open a connection? */
 static bool source_may(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
 		       const struct wk_flow_key *key, struct wk_policy_source *source,
 		       enum wk_reason *reason)
 {
-	struct wk_addr addr = { .family = key->ip_version };
+	struct wk_policy_peer peer;
 
-	memcpy(addr.addr, key->client, sizeof(addr.addr));
-	wk_policy_source(inspect->policy, inspect->service, &addr, source);
+	wk_insp_peer(key, &peer);
+	wk_policy_source(inspect->policy, inspect->service, &peer, source);
 	if (inspect->mode != WK_MODE_ENFORCE || source->listed || !inspect->svc ||
 	    inspect->svc->unlisted == WK_UNLISTED_REPLY)
 		return true;

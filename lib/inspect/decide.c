@@ -66,31 +66,51 @@ static void put_message(char *to, uint64_t ref)
 static const struct wk_policy_source *source_of(struct wk_inspect *inspect,
 						struct wk_insp_flow *flow)
 {
-	struct wk_addr addr = { .family = flow->entry.key.ip_version };
+	struct wk_policy_peer peer;
 
 	if (flow->source.version == inspect->version && flow->source.service == inspect->service)
 		return &flow->source;
-	memcpy(addr.addr, flow->entry.key.client, sizeof(addr.addr));
-	wk_policy_source(inspect->policy, inspect->service, &addr, &flow->source);
+	wk_insp_peer(&flow->entry.key, &peer);
+	wk_policy_source(inspect->policy, inspect->service, &peer, &flow->source);
 	return &flow->source;
 }
 
+static struct wk_policy_str policy_str(const struct wk_h2_str *str)
+{
+	return (struct wk_policy_str){ str->s, str->len_b };
+}
+
+static void field(const void *fields, uint32_t i, struct wk_policy_str *name,
+		  struct wk_policy_str *value)
+{
+	struct wk_h2_str n, v;
+
+	wk_h2_request_field(fields, i, &n, &v);
+	*name = policy_str(&n);
+	*value = policy_str(&v);
+}
+
 /* The verdict alone. Source and path first: their reasons say more to the operator. */
-static enum wk_call_reason judge(struct wk_inspect *inspect, const struct wk_h2_request *request,
-				 uint32_t *rule)
+static void judge(struct wk_inspect *inspect, const struct wk_h2_request *request,
+		  struct wk_policy_verdict *verdict)
 {
 	const struct wk_policy_source *source = source_of(inspect, inspect->flow);
-	enum wk_call_reason reason;
+	const struct wk_policy_request call = {
+		.path = policy_str(&request->path),
+		.authority = policy_str(&request->authority),
+		.n_fields = request->n_fields,
+		.fields = request,
+		.field = field,
+	};
 
-	reason = wk_policy_match(inspect->policy, source, request->path.s, request->path.len_b,
-				 rule);
-	if (reason != WK_CALL_ALLOWED)
-		return reason;
+	wk_policy_match(inspect->policy, source, &call, inspect->scratch, verdict);
+	wk_count(inspect->stats, WK_CNT_REGEX_LIMIT, verdict->regex_limit);
+	if (verdict->reason != WK_CALL_ALLOWED)
+		return;
 	if (!str_is(&request->method, "POST"))
-		return WK_CALL_DENIED_NOT_POST;
-	if (!is_grpc(&request->content_type))
-		return WK_CALL_DENIED_NOT_GRPC;
-	return WK_CALL_ALLOWED;
+		verdict->reason = WK_CALL_DENIED_NOT_POST;
+	else if (!is_grpc(&request->content_type))
+		verdict->reason = WK_CALL_DENIED_NOT_GRPC;
 }
 
 static void tell(struct wk_inspect *inspect, struct wk_event *event, uint32_t stream_id,
@@ -110,11 +130,9 @@ static void tell(struct wk_inspect *inspect, struct wk_event *event, uint32_t st
 	wk_insp_event_send(inspect, event);
 }
 
-static void fill_denial(struct wk_inspect *inspect, const struct wk_h2_request *request,
+static void fill_denial(const struct wk_h2_request *request, enum wk_policy_reply reply,
 			struct wk_h2_decision *decision, uint64_t ref)
 {
-	enum wk_policy_reply reply = inspect->svc ? inspect->svc->reply : WK_REPLY_HTTP_403;
-
 	decision->verdict = reply == WK_REPLY_RESET ? WK_H2_RESET : WK_H2_DENY;
 	decision->reply = reply == WK_REPLY_GRPC ? WK_H2_REPLY_GRPC : WK_H2_REPLY_HTTP_403;
 	decision->grpc_status = grpc_status(&request->path);
@@ -123,7 +141,7 @@ static void fill_denial(struct wk_inspect *inspect, const struct wk_h2_request *
 
 /* Carries a denial out and tells of it. */
 static void deny(struct wk_inspect *inspect, const struct wk_h2_request *request,
-		 enum wk_call_reason reason, uint32_t rule, struct wk_h2_decision *decision)
+		 const struct wk_policy_verdict *verdict, struct wk_h2_decision *decision)
 {
 	struct wk_insp_flow *flow = inspect->flow;
 	struct wk_event event;
@@ -135,26 +153,26 @@ static void deny(struct wk_inspect *inspect, const struct wk_h2_request *request
 		flow->caught = true;
 	} else if (event.enforced) {
 		event.ref = WK_INSP_REF(inspect->ref_tag, inspect->ref_count++);
-		fill_denial(inspect, request, decision, event.ref);
+		fill_denial(request, verdict->reply, decision, event.ref);
 		if (decision->verdict == WK_H2_RESET)
 			flow->why = WK_DROP_PROTOCOL;
 	}
-	wk_insp_copy_name(event.rule, wk_policy_rule_name(inspect->policy, inspect->service, rule));
-	tell(inspect, &event, request->stream_id, &request->path, reason);
+	wk_insp_copy_name(event.rule, wk_policy_rule_name(inspect->policy, inspect->service,
+							  verdict->rule));
+	tell(inspect, &event, request->stream_id, &request->path, verdict->reason);
 }
 
 static void decide(void *user, const struct wk_h2_request *request, struct wk_h2_decision *decision)
 {
 	struct wk_inspect *inspect = user;
-	uint32_t rule = WK_POLICY_RULE_NONE;
-	enum wk_call_reason reason = WK_CALL_UNGUARDED;
+	struct wk_policy_verdict verdict = { .reason = WK_CALL_UNGUARDED };
 
 	if (inspect->mode != WK_MODE_OFF)
-		reason = judge(inspect, request, &rule);
-	inspect->stats->call[reason]++;
+		judge(inspect, request, &verdict);
+	inspect->stats->call[verdict.reason]++;
 	decision->verdict = WK_H2_ALLOW;
-	if (reason != WK_CALL_ALLOWED && reason != WK_CALL_UNGUARDED)
-		deny(inspect, request, reason, rule, decision);
+	if (verdict.reason != WK_CALL_ALLOWED && verdict.reason != WK_CALL_UNGUARDED)
+		deny(inspect, request, &verdict, decision);
 }
 
 /* What lib/h2 refuses by itself. In a passive flow the request has gone on all the same. */

@@ -332,7 +332,8 @@ static int make_parts(struct wk_inspect *inspect, const struct wk_inspect_conf *
 	if (!inspect->mem)
 		return -EINVAL;
 	inspect->lcore = wk_h2_lcore_create(inspect->mem, &conf->h2);
-	if (!inspect->lcore)
+	inspect->scratch = wk_policy_scratch_create(inspect->mem, conf->regex_steps);
+	if (!inspect->lcore || !inspect->scratch)
 		return -ENOMEM;
 	return wk_flow_table_create(&table, &inspect->table);
 }
@@ -384,6 +385,7 @@ void wk_inspect_free(struct wk_inspect *inspect)
 		wk_flow_table_free(inspect->table);
 	if (inspect->lcore)
 		wk_h2_lcore_free(inspect->lcore, inspect->mem);
+	wk_policy_scratch_free(inspect->scratch, inspect->mem);
 	wk_mem_destroy(inspect->mem);
 	rte_free(inspect->arena);
 	rte_free(inspect);

@@ -93,6 +93,7 @@ struct wk_inspect {
 	struct wk_tcp_limits tcp_limits;
 	struct wk_h2_limits h2_limits;
 	struct wk_h2_lcore *lcore;
+	struct wk_policy_scratch *scratch;
 	void *arena;
 };
 
@@ -127,6 +128,9 @@ bool wk_insp_admit(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
 /* Anything else. */
 enum wk_reason wk_insp_stray(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
 			     const struct wk_flow_key *key);
+
+/* What the policy knows a connection's client by. */
+void wk_insp_peer(const struct wk_flow_key *key, struct wk_policy_peer *peer);
 
 /* Ends a flow that lib/tcp cannot reset, because it is passive, with the packet at hand. */
 enum wk_reason wk_insp_kill(struct wk_inspect *inspect, struct wk_insp_flow *flow,

@@ -83,7 +83,8 @@ struct wk_inspect_conf {
 	struct wk_tcp_limits tcp;
 	struct wk_h2_limits h2;
 	struct wk_inspect_on on;
-	uint32_t mtu_b; /* of L3, for packets built here */
+	uint32_t regex_steps; /* of one match of an expression of the policy */
+	uint32_t mtu_b;       /* of L3, for packets built here */
 	/* Random. Lower half: hash seed. Upper half: of this start, references of its lcores. */
 	uint64_t secret;
 	int socket_id;

@@ -1,111 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds the compiled form: counts and checks first, then allocates once for each array. */
+/* Builds the compiled form: checks and counts first, then allocates once for each array. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "internal.h"
+#include "compile.h"
 
-/* Far above what a file can say; keeps the size of the table within 32 bits. */
-#define KEYS_MAX (1u << 24)
-
-struct counts {
-	uint32_t rules;
-	uint32_t prefixes;
-	uint32_t keys;
-	size_t text_b;
-};
-
-struct fault {
-	const char *err;
-	const char *bad;
-};
-
-/* Where the next rule, prefix and string go. */
-struct fill {
-	struct wk_policy *policy;
-	struct rule *rule;
-	struct wk_prefix *prefix;
-	char *text;
-};
-
-static int refuse(struct fault *fault, const char *err, const char *bad)
-{
-	fault->err = err;
-	fault->bad = bad;
-	return -EINVAL;
-}
-
-static int count_patterns(const char *const *patterns, uint32_t n, struct counts *counts,
-			  struct fault *fault)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		const char *const *member;
-		const char *err = wk_policy_pattern_error(patterns[i]);
-
-		if (err != NULL)
-			return refuse(fault, err, patterns[i]);
-		member = wk_policy_group(patterns[i]);
-		if (member == NULL) {
-			counts->keys++;
-			counts->text_b += strlen(patterns[i]) + 1;
-		}
-		for (; member != NULL && *member != NULL; member++) {
-			counts->keys++;
-			counts->text_b += strlen(*member) + 1;
-		}
-		if (counts->keys > KEYS_MAX)
-			return refuse(fault, "too many patterns", patterns[i]);
-	}
-	return 0;
-}
-
-static int count_rule(const struct wk_policy_rule_in *rule, struct counts *counts,
-		      struct fault *fault)
-{
-	int rc;
-
-	if (rule->name == NULL || rule->name[0] == '\0')
-		return refuse(fault, "a rule without a name", "");
-	if (rule->n_from == 0)
-		return refuse(fault, "a rule without sources", rule->name);
-	for (uint32_t i = 0; i < rule->n_from; i++) {
-		const struct wk_prefix *p = &rule->from[i];
-
-		if (!(p->family == 4 && p->len <= 32) && !(p->family == 6 && p->len <= 128))
-			return refuse(fault, "a source that is no prefix", rule->name);
-	}
-	counts->prefixes += rule->n_from;
-	counts->text_b += strlen(rule->name) + 1;
-	counts->text_b += (rule->file != NULL ? strlen(rule->file) : 0) + 1;
-	rc = count_patterns(rule->allow, rule->n_allow, counts, fault);
-	return rc != 0 ? rc : count_patterns(rule->deny, rule->n_deny, counts, fault);
-}
-
-static int count_all(const struct wk_policy_in *in, struct counts *counts, struct fault *fault)
-{
-	if (in->n_services > WK_POLICY_SERVICES_MAX)
-		return refuse(fault, "more than 1024 services", "");
-	for (uint32_t s = 0; s < in->n_services; s++) {
-		const struct wk_policy_service_in *service = &in->services[s];
-
-		if (service->name == NULL || service->name[0] == '\0')
-			return refuse(fault, "a service without a name", "");
-		if (service->n_rules > WK_POLICY_RULES_MAX)
-			return refuse(fault, "more than 256 access rules", service->name);
-		counts->rules += service->n_rules;
-		counts->text_b += strlen(service->name) + 1;
-		for (uint32_t r = 0; r < service->n_rules; r++) {
-			int rc = count_rule(&service->rules[r], counts, fault);
-
-			if (rc != 0)
-				return rc;
-		}
-	}
-	return 0;
-}
-
-static const char *copy_text(struct fill *fill, const char *text)
+const char *fill_text(struct fill *fill, const char *text)
 {
 	char *copy = fill->text;
 	size_t size = strlen(text) + 1;
@@ -131,7 +32,7 @@ static void add_key(struct fill *fill, uint32_t service, uint32_t rule, const ch
 	hash = hash_end(hash);
 	e = wk_policy_slot(fill->policy, service, pattern, len_b, hash);
 	if (e->key == NULL) {
-		e->key = copy_text(fill, pattern);
+		e->key = fill_text(fill, pattern);
 		e->len_b = len_b;
 		e->hash = hash;
 		e->service = service;
@@ -143,45 +44,65 @@ static void add_key(struct fill *fill, uint32_t service, uint32_t rule, const ch
 		s->max_package_b = len_b;
 }
 
-static void add_patterns(struct fill *fill, uint32_t service, uint32_t rule,
-			 const char *const *patterns, uint32_t n, bool allow)
+static int add_patterns(struct fill *fill, uint32_t service, uint32_t rule,
+			const char *const *patterns, uint32_t n, bool allow)
 {
-	for (uint32_t i = 0; i < n; i++) {
+	struct service *s = &fill->policy->services[service];
+	int rc = 0;
+
+	for (uint32_t i = 0; i < n && rc == 0; i++) {
 		const char *const *member = wk_policy_group(patterns[i]);
 
-		if (member == NULL)
+		if (is_regex(patterns[i]))
+			rc = fill_regex(fill, s, rule, patterns[i], allow);
+		else if (member == NULL)
 			add_key(fill, service, rule, patterns[i], allow);
 		for (; member != NULL && *member != NULL; member++)
 			add_key(fill, service, rule, *member, allow);
 	}
+	return rc;
 }
 
-static void fill_service(struct fill *fill, uint32_t number, const struct wk_policy_service_in *in)
+static int fill_rule(struct fill *fill, uint32_t service, uint32_t number,
+		     const struct wk_policy_rule_in *in)
+{
+	struct rule *rule = fill->rule++;
+	int rc;
+
+	rule->name = fill_text(fill, in->name);
+	rule->file = fill_text(fill, in->file != NULL ? in->file : "");
+	rule->line = in->line;
+	rule->has_reply = in->has_reply;
+	rule->reply = in->reply;
+	rule->from = fill->prefix;
+	rule->n_from = in->n_from;
+	memcpy(fill->prefix, in->from, in->n_from * sizeof(*in->from));
+	fill->prefix += in->n_from;
+	rc = fill_conditions(fill, &fill->policy->services[service], in, rule);
+	if (rc == 0)
+		rc = add_patterns(fill, service, number, in->allow, in->n_allow, true);
+	return rc != 0 ? rc : add_patterns(fill, service, number, in->deny, in->n_deny, false);
+}
+
+static int fill_service(struct fill *fill, uint32_t number, const struct wk_policy_service_in *in)
 {
 	struct service *s = &fill->policy->services[number];
+	int rc = 0;
 
 	s->pub = (struct wk_policy_service){
-		.name = copy_text(fill, in->name),
+		.name = fill_text(fill, in->name),
 		.mode = in->mode,
 		.unlisted = in->unlisted,
 		.reply = in->reply,
 		.n_rules = in->n_rules,
 	};
 	s->rules = fill->rule;
-	for (uint32_t r = 0; r < in->n_rules; r++) {
-		const struct wk_policy_rule_in *rule_in = &in->rules[r];
-		struct rule *rule = fill->rule++;
-
-		rule->name = copy_text(fill, rule_in->name);
-		rule->file = copy_text(fill, rule_in->file != NULL ? rule_in->file : "");
-		rule->line = rule_in->line;
-		rule->from = fill->prefix;
-		rule->n_from = rule_in->n_from;
-		memcpy(fill->prefix, rule_in->from, rule_in->n_from * sizeof(*rule_in->from));
-		fill->prefix += rule_in->n_from;
-		add_patterns(fill, number, r, rule_in->allow, rule_in->n_allow, true);
-		add_patterns(fill, number, r, rule_in->deny, rule_in->n_deny, false);
-	}
+	s->regexes = fill->regex;
+	s->headers = fill->header;
+	s->authorities = fill->authority;
+	for (uint32_t r = 0; r < in->n_rules && rc == 0; r++)
+		rc = fill_rule(fill, number, r, &in->rules[r]);
+	return rc;
 }
 
 static int allocate(struct wk_policy *policy, const struct counts *counts, uint32_t n_services)
@@ -194,40 +115,67 @@ static int allocate(struct wk_policy *policy, const struct counts *counts, uint3
 	policy->services = calloc(n_services + 1u, sizeof(*policy->services));
 	policy->rules = calloc(counts->rules + 1u, sizeof(*policy->rules));
 	policy->prefixes = calloc(counts->prefixes + 1u, sizeof(*policy->prefixes));
+	policy->vlans = calloc(counts->vlans + 1u, sizeof(*policy->vlans));
+	policy->regexes = calloc(counts->regexes + 1u, sizeof(*policy->regexes));
+	policy->headers = calloc(counts->headers + 1u, sizeof(*policy->headers));
+	policy->authorities = calloc(counts->authorities + 1u, sizeof(*policy->authorities));
 	policy->table = calloc(slots, sizeof(*policy->table));
 	policy->text = calloc(counts->text_b + 1u, 1);
 	policy->mask = slots - 1;
 	if (policy->services == NULL || policy->rules == NULL || policy->prefixes == NULL ||
-	    policy->table == NULL || policy->text == NULL)
+	    policy->vlans == NULL || policy->regexes == NULL || policy->headers == NULL ||
+	    policy->authorities == NULL || policy->table == NULL || policy->text == NULL)
 		return -ENOMEM;
 	policy->n_services = n_services;
+	policy->n_regexes = counts->regexes;
+	policy->n_headers = counts->headers;
+	policy->n_authorities = counts->authorities;
 	return 0;
 }
 
-int wk_policy_compile(const struct wk_policy_in *in, struct wk_policy **policy, const char **err,
-		      const char **bad)
+static int fill_all(struct wk_policy *policy, const struct wk_policy_in *in,
+		    struct wk_policy_error *err)
+{
+	struct fill fill = {
+		.policy = policy,
+		.err = err,
+		.rule = policy->rules,
+		.prefix = policy->prefixes,
+		.vlan = policy->vlans,
+		.regex = policy->regexes,
+		.header = policy->headers,
+		.authority = policy->authorities,
+		.text = policy->text,
+	};
+	int rc = 0;
+
+	policy->version = in->version;
+	for (uint32_t s = 0; s < in->n_services && rc == 0; s++)
+		rc = fill_service(&fill, s, &in->services[s]);
+	return rc;
+}
+
+int wk_policy_compile(const struct wk_policy_in *in, struct wk_policy **policy,
+		      struct wk_policy_error *err)
 {
 	struct counts counts = { 0 };
-	struct fault fault = { "out of memory", "" };
 	struct wk_policy *p = NULL;
-	struct fill fill;
-	int rc = count_all(in, &counts, &fault);
+	int rc;
 
+	snprintf(err->text, sizeof(err->text), "out of memory");
+	err->bad = "";
 	*policy = NULL;
+	rc = policy_check(in, &counts, err);
 	if (rc == 0) {
 		p = calloc(1, sizeof(*p));
 		rc = p == NULL ? -ENOMEM : allocate(p, &counts, in->n_services);
 	}
+	if (rc == 0)
+		rc = fill_all(p, in, err);
 	if (rc != 0) {
 		wk_policy_free(p);
-		*err = fault.err;
-		*bad = fault.bad;
 		return rc;
 	}
-	p->version = in->version;
-	fill = (struct fill){ p, p->rules, p->prefixes, p->text };
-	for (uint32_t s = 0; s < in->n_services; s++)
-		fill_service(&fill, s, &in->services[s]);
 	*policy = p;
 	return 0;
 }
@@ -236,9 +184,19 @@ void wk_policy_free(struct wk_policy *policy)
 {
 	if (policy == NULL)
 		return;
+	for (uint32_t i = 0; i < policy->n_regexes; i++)
+		pcre2_code_free(policy->regexes[i].code);
+	for (uint32_t i = 0; i < policy->n_headers; i++)
+		pcre2_code_free(policy->headers[i].value.code);
+	for (uint32_t i = 0; i < policy->n_authorities; i++)
+		pcre2_code_free(policy->authorities[i].code);
 	free(policy->services);
 	free(policy->rules);
 	free(policy->prefixes);
+	free(policy->vlans);
+	free(policy->regexes);
+	free(policy->headers);
+	free(policy->authorities);
 	free(policy->table);
 	free(policy->text);
 	free(policy);

@@ -91,6 +91,10 @@ const char *wk_policy_pattern_kind(const char *pattern, enum pattern_kind *kind)
 	if (size > PATTERN_MAX_B)
 		return "pattern is longer than 1024 bytes";
 	len_b = (uint32_t)size;
+	if (is_regex(pattern)) {
+		*kind = PATTERN_REGEX;
+		return NULL;
+	}
 	if (pattern[0] == '@') {
 		*kind = PATTERN_GROUP;
 		return wk_policy_group(pattern) != NULL
@@ -98,7 +102,7 @@ const char *wk_policy_pattern_kind(const char *pattern, enum pattern_kind *kind)
 			       : "no such group of methods: @health, @reflection, @channelz";
 	}
 	if (pattern[0] != '/')
-		return "a pattern begins with '/' or '@'";
+		return "a pattern begins with '/', '@' or \"regex:\"";
 	if (wk_policy_path_ok(pattern, len_b)) {
 		*kind = PATTERN_METHOD;
 		return NULL;
@@ -115,11 +119,4 @@ const char *wk_policy_pattern_kind(const char *pattern, enum pattern_kind *kind)
 	if (strchr(pattern, '*') != NULL)
 		return "'*' stands only at the end of /package.Service/* or /package.*";
 	return "not of the form /package.Service/Method";
-}
-
-const char *wk_policy_pattern_error(const char *pattern)
-{
-	enum pattern_kind kind;
-
-	return wk_policy_pattern_kind(pattern, &kind);
 }

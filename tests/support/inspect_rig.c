@@ -151,10 +151,9 @@ void rig_policy(struct rig *rig, enum wk_policy_mode mode)
 					 .services = services,
 					 .n_services = 2 };
 	struct wk_policy *old = rig->policy;
-	const char *err = NULL;
-	const char *bad = NULL;
+	struct wk_policy_error err;
 
-	assert_int_equal(wk_policy_compile(&in, &rig->policy, &err, &bad), 0);
+	assert_int_equal(wk_policy_compile(&in, &rig->policy, &err), 0);
 	wk_inspect_policy(rig->inspect, rig->policy, &rig->conf.on);
 	wk_policy_free(old);
 }
@@ -170,6 +169,7 @@ struct rig *rig_new(const struct rig_conf *conf)
 		.tcp = wk_tcp_limits_default,
 		.h2 = wk_h2_limits_default,
 		.on = conf->on,
+		.regex_steps = 1000,
 		.mtu_b = conf->mtu_b,
 		.secret = 0x5eed5eed12345678ull,
 		.socket_id = SOCKET_ID_ANY,

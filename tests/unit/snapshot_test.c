@@ -108,12 +108,15 @@ static const struct wk_snapshot_service *guard(const struct wk_snapshot *snapsho
 static enum wk_call_reason call(const struct wk_snapshot *snapshot, uint32_t service,
 				const char *path)
 {
-	struct wk_addr client = { .family = 4, .addr = { 10, 11, 0, 9 } };
+	struct wk_policy_peer client = { .addr = { .family = 4, .addr = { 10, 11, 0, 9 } },
+					 .vlan = WK_POLICY_VLAN_NONE };
+	struct wk_policy_request request = { .path = { path, (uint32_t)strlen(path) } };
+	struct wk_policy_verdict verdict;
 	struct wk_policy_source source;
-	uint32_t rule;
 
 	wk_policy_source(snapshot->policy, service, &client, &source);
-	return wk_policy_match(snapshot->policy, &source, path, (uint32_t)strlen(path), &rule);
+	wk_policy_match(snapshot->policy, &source, &request, NULL, &verdict);
+	return verdict.reason;
 }
 
 static void classifier_and_policy_number_services_alike(void **state)
