@@ -8,6 +8,7 @@
 #include <rte_eal.h>
 
 #include "app.h"
+#include "explain.h"
 #include "log.h"
 
 WK_LOG_TYPE(main);
@@ -156,6 +157,18 @@ static int check(const char *file)
 	return WK_EXIT_OK;
 }
 
+static int explain(const char *file, const struct wk_args_call *call)
+{
+	struct wk_conf *conf;
+	int rc;
+
+	if (load(file, &conf) != 0)
+		return WK_EXIT_USAGE;
+	rc = wk_explain(conf, call, stdout, stderr);
+	wk_conf_free(conf);
+	return fflush(stdout) == 0 ? rc : WK_EXIT_RUN;
+}
+
 int main(int argc, char **argv)
 {
 	static struct wk_app app = {
@@ -177,6 +190,8 @@ int main(int argc, char **argv)
 		return dump(app.args.file);
 	case WK_ARGS_CHECK:
 		return check(app.args.file);
+	case WK_ARGS_EXPLAIN:
+		return explain(app.args.file, &app.args.call);
 	case WK_ARGS_RUN:
 		break;
 	}

@@ -198,8 +198,7 @@ static int policy_error(const struct wk_conf *conf, int rc, const struct wk_poli
 				continue;
 			snprintf(err->text, sizeof(err->text),
 				 "%s:%u: service \"%s\", rule \"%s\": \"%s\": %s", rule->at.file,
-				 rule->at.line, service->name, rule->name, fault->bad,
-				 fault->text);
+				 rule->at.line, service->name, rule->name, fault->bad, fault->text);
 			return rc;
 		}
 	}

@@ -122,7 +122,6 @@ static inline const void *field_in(const void *base, uint32_t offset)
 /* prefix.c */
 #define PREFIX_TEXT_MAX 64u
 void wk_conf_prefix_print(const struct wk_conf_prefix *prefix, char text[PREFIX_TEXT_MAX]);
-bool wk_conf_prefix_overlap(const struct wk_conf_prefix *a, const struct wk_conf_prefix *b);
 
 /* schema.c: IP protocols by name. @return NULL for a number without one. */
 const char *wk_conf_proto_name(uint16_t proto);

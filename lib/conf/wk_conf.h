@@ -84,8 +84,8 @@ struct wk_conf_header {
 struct wk_conf_rule {
 	struct wk_conf_at at;
 	char *name;
-	struct wk_conf_prefixes from; /* groups resolved; empty list in the file is an error */
-	struct wk_conf_ints vlans;    /* outer VLAN ids */
+	struct wk_conf_prefixes from;   /* groups resolved; empty list in the file is an error */
+	struct wk_conf_ints vlans;      /* outer VLAN ids */
 	struct wk_conf_strings ingress; /* names of ports, each the client's of a wire */
 	struct wk_conf_strings authority;
 	struct wk_conf_header *headers;
@@ -210,3 +210,5 @@ const char *wk_conf_needs_restart(const struct wk_conf *running, const struct wk
 /* "10.0.0.0/8", "fd00::1" (whole address); host bits must be zero.
  * @return NULL, or what is wrong with it (static text). */
 const char *wk_conf_prefix_parse(const char *text, struct wk_conf_prefix *prefix);
+/* Is there an address that both hold? */
+bool wk_conf_prefix_overlap(const struct wk_conf_prefix *a, const struct wk_conf_prefix *b);

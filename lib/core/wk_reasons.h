@@ -128,7 +128,8 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_H2_ERRORS, h2_errors, "HTTP/2 connection errors")                                    \
 	X(CNT_HPACK_ERRORS, hpack_errors, "header blocks that do not decode")                      \
 	X(CNT_H2_CAPS, h2_caps, "HTTP/2 limits that ended a connection")                           \
-	X(CNT_REGEX_LIMIT, regex_limit, "calls for which an expression reached its limit of steps") \
+	X(CNT_REGEX_LIMIT, regex_limit,                                                            \
+	  "calls for which an expression reached its limit of steps")                              \
 	X(CNT_UNTRACKED, untracked, "passive connections that could not be followed")              \
 	X(CNT_EVENTS_LOST, events_lost, "events that found no room")                               \
 	X(CNT_INVARIANT, invariant, "broken invariants: flow reset (a bug)")

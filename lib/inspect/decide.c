@@ -157,8 +157,8 @@ static void deny(struct wk_inspect *inspect, const struct wk_h2_request *request
 		if (decision->verdict == WK_H2_RESET)
 			flow->why = WK_DROP_PROTOCOL;
 	}
-	wk_insp_copy_name(event.rule, wk_policy_rule_name(inspect->policy, inspect->service,
-							  verdict->rule));
+	wk_insp_copy_name(event.rule,
+			  wk_policy_rule_name(inspect->policy, inspect->service, verdict->rule));
 	tell(inspect, &event, request->stream_id, &request->path, verdict->reason);
 }
 

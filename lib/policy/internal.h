@@ -32,8 +32,8 @@ struct entry {
 struct matcher {
 	const char *text; /* as in the file */
 	uint32_t len_b;
-	bool suffix;     /* "*.domain": text begins at the dot */
-	bool port;       /* AUTHORITY: the text has a port */
+	bool suffix;      /* "*.domain": text begins at the dot */
+	bool port;        /* AUTHORITY: the text has a port */
 	pcre2_code *code; /* an expression, or NULL */
 };
 

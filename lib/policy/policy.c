@@ -159,8 +159,8 @@ static bool meets(const uint64_t *a, const uint64_t *b)
 
 /* The reply to a denial: that of the rule that denied, or else of the first rule of the source that
  * has one, or else the service's. */
-static enum wk_policy_reply reply_of(const struct service *s,
-				     const struct wk_policy_source *source, uint32_t rule)
+static enum wk_policy_reply reply_of(const struct service *s, const struct wk_policy_source *source,
+				     uint32_t rule)
 {
 	if (rule != WK_POLICY_RULE_NONE)
 		return s->rules[rule].has_reply ? s->rules[rule].reply : s->pub.reply;

@@ -44,6 +44,20 @@ static void give(void *block, void *mem)
 	wk_mem_free(mem, block);
 }
 
+/* PCRE2 takes its first frames at the first match and keeps them: so they are taken at the start,
+ * when there is room. */
+static bool warm_up(struct wk_policy_scratch *scratch)
+{
+	PCRE2_SIZE at;
+	int err, rc = PCRE2_ERROR_NOMEMORY;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR) "a", 1, 0, &err, &at, NULL);
+
+	if (code != NULL)
+		rc = pcre2_match(code, (PCRE2_SPTR) "a", 1, 0, 0, scratch->data, scratch->match);
+	pcre2_code_free(code);
+	return rc > 0;
+}
+
 struct wk_policy_scratch *wk_policy_scratch_create(struct wk_mem *mem, uint32_t match_limit)
 {
 	struct wk_policy_scratch *scratch = wk_mem_calloc(mem, 1, sizeof(*scratch));
@@ -55,14 +69,15 @@ struct wk_policy_scratch *wk_policy_scratch_create(struct wk_mem *mem, uint32_t 
 		scratch->match = pcre2_match_context_create(scratch->general);
 		scratch->data = pcre2_match_data_create(1, scratch->general);
 	}
-	if (scratch->match == NULL || scratch->data == NULL) {
-		wk_policy_scratch_free(scratch, mem);
-		return NULL;
+	if (scratch->match != NULL && scratch->data != NULL) {
+		pcre2_set_match_limit(scratch->match, match_limit);
+		pcre2_set_depth_limit(scratch->match, match_limit);
+		pcre2_set_heap_limit(scratch->match, HEAP_KIB);
+		if (warm_up(scratch))
+			return scratch;
 	}
-	pcre2_set_match_limit(scratch->match, match_limit);
-	pcre2_set_depth_limit(scratch->match, match_limit);
-	pcre2_set_heap_limit(scratch->match, HEAP_KIB);
-	return scratch;
+	wk_policy_scratch_free(scratch, mem);
+	return NULL;
 }
 
 void wk_policy_scratch_free(struct wk_policy_scratch *scratch, struct wk_mem *mem)
@@ -130,9 +145,8 @@ static struct seen *recall(struct wk_policy_scratch *scratch, uint64_t version, 
 	struct seen *set = scratch->seen[hash % CACHE_SETS];
 
 	for (uint32_t i = 0; i < CACHE_WAYS; i++)
-		if (set[i].version == version && set[i].service == service &&
-		    set[i].hash == hash && set[i].len_b == len_b &&
-		    memcmp(set[i].path, path, len_b) == 0)
+		if (set[i].version == version && set[i].service == service && set[i].hash == hash &&
+		    set[i].len_b == len_b && memcmp(set[i].path, path, len_b) == 0)
 			return &set[i];
 	return NULL;
 }

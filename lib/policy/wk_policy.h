@@ -181,9 +181,9 @@ struct wk_policy_verdict {
 	 * /Service/Method), _CONDITION (a rule allows the method, but not to this call) or
 	 * _AUTHORITY (a rule looks at it, and :authority and host do not agree on one). */
 	enum wk_call_reason reason;
-	uint32_t rule;                /* that decided, or WK_POLICY_RULE_NONE */
-	enum wk_policy_reply reply;   /* to a denial */
-	bool regex_limit;             /* an expression gave up: taken as no in an allow, yes in a deny */
+	uint32_t rule;              /* that decided, or WK_POLICY_RULE_NONE */
+	enum wk_policy_reply reply; /* to a denial */
+	bool regex_limit; /* an expression gave up: taken as no in an allow, yes in a deny */
 };
 
 /* Judges one request. */

@@ -26,6 +26,9 @@
 /* Line 1; what a case adds begins in line 2. */
 #define BASE "version = 1; " PORTS WIRES "\n"
 #define RULE "{ name = \"r\"; from = [ \"10.0.0.0/8\" ]; allow = [ \"/S/M\" ]; }"
+#define RULE_WITH(more)                                                                            \
+	"access = ( { name = \"r\"; from = [ \"10.0.0.0/8\" ]; allow = [ \"/S/M\" ]; " more " } "  \
+	");"
 #define SVC(more)                                                                                  \
 	BASE "services = ( { name = \"s\"; addresses = [ \"10.1.0.1\" ]; port = 50051;\n" more     \
 	     " } );"

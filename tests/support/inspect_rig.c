@@ -124,6 +124,34 @@ static void check_account(const struct rig *rig)
 	assert_int_equal(counter[WK_CNT_INVARIANT], 0);
 }
 
+static void install(struct rig *rig, enum wk_policy_mode mode,
+		    const struct wk_policy_rule_in *rules, uint32_t n)
+{
+	const struct wk_policy_service_in services[] = {
+		{ .name = "other", .mode = WK_MODE_ENFORCE },
+		{ .name = "door-manager",
+		  .mode = mode,
+		  .unlisted = rig->conf.unlisted,
+		  .reply = rig->conf.reply,
+		  .rules = rules,
+		  .n_rules = n },
+	};
+	const struct wk_policy_in in = { .version = ++rig->version,
+					 .services = services,
+					 .n_services = 2 };
+	struct wk_policy *old = rig->policy;
+	struct wk_policy_error err;
+
+	assert_int_equal(wk_policy_compile(&in, &rig->policy, &err), 0);
+	wk_inspect_policy(rig->inspect, rig->policy, &rig->conf.on);
+	wk_policy_free(old);
+}
+
+void rig_rules(struct rig *rig, const struct wk_policy_rule_in *rules, uint32_t n)
+{
+	install(rig, WK_MODE_ENFORCE, rules, n);
+}
+
 void rig_policy(struct rig *rig, enum wk_policy_mode mode)
 {
 	static const struct wk_prefix from[] = {
@@ -138,24 +166,8 @@ void rig_policy(struct rig *rig, enum wk_policy_mode mode)
 						.n_from = 2,
 						.allow = allow,
 						.n_allow = 2 };
-	const struct wk_policy_service_in services[] = {
-		{ .name = "other", .mode = WK_MODE_ENFORCE },
-		{ .name = "door-manager",
-		  .mode = mode,
-		  .unlisted = rig->conf.unlisted,
-		  .reply = rig->conf.reply,
-		  .rules = &rule,
-		  .n_rules = 1 },
-	};
-	const struct wk_policy_in in = { .version = ++rig->version,
-					 .services = services,
-					 .n_services = 2 };
-	struct wk_policy *old = rig->policy;
-	struct wk_policy_error err;
 
-	assert_int_equal(wk_policy_compile(&in, &rig->policy, &err), 0);
-	wk_inspect_policy(rig->inspect, rig->policy, &rig->conf.on);
-	wk_policy_free(old);
+	install(rig, mode, &rule, 1);
 }
 
 struct rig *rig_new(const struct rig_conf *conf)

@@ -74,6 +74,8 @@ struct rig *rig_new(const struct rig_conf *conf);
 void rig_free(struct rig *rig);
 /* A new policy, with another mode. */
 void rig_policy(struct rig *rig, enum wk_policy_mode mode);
+/* A new policy in mode enforce, with these rules for the service at hand. */
+void rig_rules(struct rig *rig, const struct wk_policy_rule_in *rules, uint32_t n);
 /* Lets time pass, a millisecond at a time up to a second, then in larger steps. */
 void rig_wait(struct rig *rig, uint64_t ns);
 

@@ -53,7 +53,7 @@ static inline struct wk_policy *of_rules(const struct wk_policy_rule_in *rules, 
 }
 
 static inline struct wk_policy *of_patterns(const char *const *allow, uint32_t n_allow,
-				     const char *const *deny, uint32_t n_deny)
+					    const char *const *deny, uint32_t n_deny)
 {
 	struct wk_prefix any = prefix("0.0.0.0", 0);
 	struct wk_policy_rule_in rule = { .name = "r",

@@ -181,7 +181,7 @@ static void memory_grows_with_every_table(void **state)
 static void the_command_line_is_read_or_refused(void **state)
 {
 	static const struct {
-		const char *line[6];
+		const char *line[12];
 		int rc;
 		enum wk_args_mode mode;
 		const char *file;
@@ -196,6 +196,29 @@ static void the_command_line_is_read_or_refused(void **state)
 		{ { "--dump-config" }, 0, WK_ARGS_DUMP, NULL, 0 },
 		{ { "--dump-config", "a" }, 0, WK_ARGS_DUMP, "a", 0 },
 		{ { "--dump-config=a" }, 0, WK_ARGS_DUMP, "a", 0 },
+		{ { "-e", "a", "--from", "1.1.1.1", "--to", "2.2.2.2:1", "--path", "/S/M" },
+		  0,
+		  WK_ARGS_EXPLAIN,
+		  "a",
+		  0 },
+		{ { "--explain=a", "--from=1.1.1.1", "--to=2.2.2.2:1", "--path=/S/M",
+		    "--header=a=b", "--header=c=d", "--vlan=7", "--ingress=p" },
+		  0,
+		  WK_ARGS_EXPLAIN,
+		  "a",
+		  0 },
+		{ { "-e", "a", "--from", "1.1.1.1", "--to", "2.2.2.2:1" },
+		  -EINVAL,
+		  WK_ARGS_RUN,
+		  NULL,
+		  0 },
+		{ { "-e", "a", "--from=1.1.1.1", "--from=1.1.1.2", "--to=2.2.2.2:1",
+		    "--path=/S/M" },
+		  -EINVAL,
+		  WK_ARGS_RUN,
+		  NULL,
+		  0 },
+		{ { "-c", "a", "--path", "/S/M" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
 		{ { "-V" }, 0, WK_ARGS_VERSION, NULL, 0 },
 		{ { "--help" }, 0, WK_ARGS_HELP, NULL, 0 },
 		{ { NULL }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
@@ -210,11 +233,11 @@ static void the_command_line_is_read_or_refused(void **state)
 	(void)state;
 	assert_non_null(null);
 	for (size_t i = 0; i < RTE_DIM(rows); i++) {
-		char *argv[8] = { (char *)"wicket" };
+		char *argv[14] = { (char *)"wicket" };
 		struct wk_args args;
 		int argc = 1;
 
-		for (int j = 0; j < 6 && rows[i].line[j]; j++)
+		for (int j = 0; j < 12 && rows[i].line[j]; j++)
 			argv[argc++] = (char *)(uintptr_t)rows[i].line[j];
 		assert_int_equal(wk_args_parse(argc, argv, &args, null), rows[i].rc);
 		if (rows[i].rc != 0)

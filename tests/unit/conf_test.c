@@ -167,7 +167,13 @@ static char *dump(const struct wk_conf *conf)
 
 static void a_dump_loads_to_the_same(void **state)
 {
-	static const char *const texts[] = { BASE, FULL };
+	static const char *const texts[] = {
+		BASE,
+		FULL,
+		SVC(RULE_WITH("vlans = [ 7, 4094 ]; ingress = [ \"a\" ]; authority = [ \"*.x\" ]; "
+			      "headers = ( { name = \"a\"; }, { name = \"b\"; value = \"\"; } ); "
+			      "reply = \"grpc\";")),
+	};
 
 	(void)state;
 	for (uint32_t i = 0; i < COUNT(texts); i++) {

@@ -146,9 +146,15 @@ static void conditions_of_a_service_are_bounded(void **state)
 		{ .name = "h", .from = &any, .n_from = 1, .headers = headers },
 		{ .name = "a", .from = &any, .n_from = 1, .authorities = authorities },
 		{ .name = "r", .from = &any, .n_from = 1, .allow = regexes },
-		{ .name = "again", .from = &any, .n_from = 1, .headers = headers,
-		  .authorities = authorities, .allow = regexes, .n_headers = 64,
-		  .n_authorities = 64, .n_allow = 64 },
+		{ .name = "again",
+		  .from = &any,
+		  .n_from = 1,
+		  .headers = headers,
+		  .authorities = authorities,
+		  .allow = regexes,
+		  .n_headers = 64,
+		  .n_authorities = 64,
+		  .n_allow = 64 },
 	};
 	struct wk_policy_service_in service = { .name = "s", .rules = rules, .n_rules = 4 };
 	struct wk_policy_in in = { .services = &service, .n_services = 1 };

@@ -185,11 +185,15 @@ static void what_is_remembered_is_of_one_policy_and_one_path(void **state)
 	char line[24];
 
 	for (uint32_t i = 0; i < 2; i++) {
-		struct wk_policy_rule_in rule = { .name = "r", .from = &(struct wk_prefix){ .family = 4 },
-						  .n_from = 1, .allow = i == 0 ? even : odd,
+		struct wk_policy_rule_in rule = { .name = "r",
+						  .from = &(struct wk_prefix){ .family = 4 },
+						  .n_from = 1,
+						  .allow = i == 0 ? even : odd,
 						  .n_allow = 1 };
 		struct wk_policy_service_in service = { .name = "s", .rules = &rule, .n_rules = 1 };
-		struct wk_policy_in in = { .version = 8 + i, .services = &service, .n_services = 1 };
+		struct wk_policy_in in = { .version = 8 + i,
+					   .services = &service,
+					   .n_services = 1 };
 
 		policy[i] = compile(&in);
 	}
@@ -215,9 +219,17 @@ static struct wk_policy *of_conditions(const char *const *authorities, uint32_t 
 	static const char *const get[] = { "/S/Get" }, *const all[] = { "/S/*" };
 	struct wk_prefix any = prefix("0.0.0.0", 0);
 	struct wk_policy_rule_in rules[] = {
-		{ .name = "conditional", .from = &any, .n_from = 1, .authorities = authorities,
-		  .n_authorities = n_authorities, .headers = headers, .n_headers = n_headers,
-		  .allow = get, .n_allow = !denies, .deny = get, .n_deny = denies },
+		{ .name = "conditional",
+		  .from = &any,
+		  .n_from = 1,
+		  .authorities = authorities,
+		  .n_authorities = n_authorities,
+		  .headers = headers,
+		  .n_headers = n_headers,
+		  .allow = get,
+		  .n_allow = !denies,
+		  .deny = get,
+		  .n_deny = denies },
 		{ .name = "all", .from = &any, .n_from = 1, .allow = all, .n_allow = 1 },
 	};
 
@@ -226,9 +238,9 @@ static struct wk_policy *of_conditions(const char *const *authorities, uint32_t 
 
 static void an_authority_is_a_host_a_port_or_a_domain(void **state)
 {
-	static const char *const authorities[] = { "Doors.example", "lift:50051", "*.cloud.city",
-						   "[fd00::1]:50051", "[fd00::2]",
-						   "regex:h[0-9]+(:[0-9]+)?" };
+	static const char *const authorities[] = { "Doors.example", "lift:50051",
+						   "*.cloud.city",  "[fd00::1]:50051",
+						   "[fd00::2]",     "regex:h[0-9]+(:[0-9]+)?" };
 	static const struct row rows[] = {
 		{ "/S/Get doors.example", WK_CALL_ALLOWED },
 		{ "/S/Get DOORS.example:1", WK_CALL_ALLOWED },
@@ -258,8 +270,7 @@ static void an_authority_is_a_host_a_port_or_a_domain(void **state)
 		{ "/S/Get evil@doors.example", WK_CALL_DENIED_AUTHORITY },
 		{ "/S/Set doors.example", WK_CALL_DENIED_METHOD },
 	};
-	struct wk_policy *policy =
-		of_conditions(authorities, COUNT(authorities), NULL, 0, false);
+	struct wk_policy *policy = of_conditions(authorities, COUNT(authorities), NULL, 0, false);
 
 	check(*state, policy, rows, COUNT(rows));
 	wk_policy_free(policy);
@@ -315,9 +326,18 @@ static void vlan_and_wire_are_part_of_who_somebody_is(void **state)
 	static const char *const get[] = { "/S/Get" };
 	struct wk_prefix any = prefix("0.0.0.0", 0);
 	struct wk_policy_rule_in rules[] = {
-		{ .name = "tagged", .from = &any, .n_from = 1, .vlans = vlans, .n_vlans = 2,
-		  .allow = get, .n_allow = 1 },
-		{ .name = "second", .from = &any, .n_from = 1, .wires = 1u << 1, .allow = get,
+		{ .name = "tagged",
+		  .from = &any,
+		  .n_from = 1,
+		  .vlans = vlans,
+		  .n_vlans = 2,
+		  .allow = get,
+		  .n_allow = 1 },
+		{ .name = "second",
+		  .from = &any,
+		  .n_from = 1,
+		  .wires = 1u << 1,
+		  .allow = get,
 		  .n_allow = 1 },
 	};
 	static const struct {
@@ -355,14 +375,25 @@ static void a_denial_is_answered_as_its_rule_says(void **state)
 	struct wk_prefix any = prefix("0.0.0.0", 0), ten = prefix("10.0.0.0", 8);
 	struct wk_policy_rule_in rules[] = {
 		{ .name = "plain", .from = &any, .n_from = 1, .allow = get, .n_allow = 1 },
-		{ .name = "ten", .from = &ten, .n_from = 1, .allow = get, .n_allow = 1,
-		  .has_reply = true, .reply = WK_REPLY_GRPC },
-		{ .name = "set", .from = &any, .n_from = 1, .deny = set, .n_deny = 1,
-		  .has_reply = true, .reply = WK_REPLY_RESET },
+		{ .name = "ten",
+		  .from = &ten,
+		  .n_from = 1,
+		  .allow = get,
+		  .n_allow = 1,
+		  .has_reply = true,
+		  .reply = WK_REPLY_GRPC },
+		{ .name = "set",
+		  .from = &any,
+		  .n_from = 1,
+		  .deny = set,
+		  .n_deny = 1,
+		  .has_reply = true,
+		  .reply = WK_REPLY_RESET },
 		{ .name = "silent", .from = &ten, .n_from = 1, .deny = get, .n_deny = 1 },
 	};
-	struct wk_policy_service_in service = { .name = "s", .rules = rules, .n_rules = 4,
-						.reply = WK_REPLY_HTTP_403 };
+	struct wk_policy_service_in service = {
+		.name = "s", .rules = rules, .n_rules = 4, .reply = WK_REPLY_HTTP_403
+	};
 	struct wk_policy_in in = { .version = 7, .services = &service, .n_services = 1 };
 	struct wk_policy *policy = compile(&in);
 	static const struct {
