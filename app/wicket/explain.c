@@ -127,8 +127,8 @@ static void print_rule(const struct question *q, uint32_t service, uint32_t rule
 	uint32_t line;
 	const char *file = wk_policy_rule_at(q->policy, service, rule, &line);
 
-	fprintf(q->out, "%s \"%s\" at %s:%u\n", role,
-		wk_policy_rule_name(q->policy, service, rule), file, line);
+	fprintf(q->out, "%s \"%s\" at %s:%u\n", role, wk_policy_rule_name(q->policy, service, rule),
+		file, line);
 }
 
 static void print(const struct question *q, const struct wk_policy_source *source,

@@ -24,9 +24,10 @@ static void call_with(struct rig *rig, uint32_t stream, const char *authority, c
 		const char *name;
 		const char *value;
 	} fields[] = {
-		{ ":method", "POST" },	   { ":scheme", "http" }, { ":path", RIG_PATH_NAME },
-		{ ":authority", authority }, { "te", "trailers" },  { "content-type", RIG_GRPC },
-		{ "host", host },	   { "x-role", role },
+		{ ":method", "POST" },      { ":scheme", "http" },
+		{ ":path", RIG_PATH_NAME }, { ":authority", authority },
+		{ "te", "trailers" },       { "content-type", RIG_GRPC },
+		{ "host", host },           { "x-role", role },
 	};
 	nghttp2_nv nv[8];
 	uint8_t block[512], bytes[600];
@@ -51,8 +52,15 @@ static void authority_and_headers_are_those_on_the_wire(void **state)
 	static const char *const authorities[] = { "doors.example" };
 	static const struct wk_policy_header_in headers[] = { { "x-role", "regex:(chief|op-.+)" } };
 	const struct wk_policy_rule_in rule = {
-		.name = "chiefs", .from = any, .n_from = 2, .allow = all, .n_allow = 1,
-		.authorities = authorities, .n_authorities = 1, .headers = headers, .n_headers = 1,
+		.name = "chiefs",
+		.from = any,
+		.n_from = 2,
+		.allow = all,
+		.n_allow = 1,
+		.authorities = authorities,
+		.n_authorities = 1,
+		.headers = headers,
+		.n_headers = 1,
 	};
 	static const struct {
 		const char *authority;
@@ -134,8 +142,13 @@ static void a_rule_answers_in_its_own_way(void **state)
 	static const char *const secret[] = { RIG_PATH_SECRET };
 	const struct wk_policy_rule_in rules[] = {
 		{ .name = "all", .from = any, .n_from = 2, .allow = all, .n_allow = 1 },
-		{ .name = "secret", .from = any, .n_from = 2, .deny = secret, .n_deny = 1,
-		  .has_reply = true, .reply = WK_REPLY_GRPC },
+		{ .name = "secret",
+		  .from = any,
+		  .n_from = 2,
+		  .deny = secret,
+		  .n_deny = 1,
+		  .has_reply = true,
+		  .reply = WK_REPLY_GRPC },
 	};
 	struct rig *rig = rig_new(&rig_conf_default);
 	struct h2w_fields fields;

@@ -38,8 +38,7 @@ static void acknowledged_bytes_that_come_again_are_reported(void **state)
 	give(&w, WK_C2S, seq + 1, WK_TCP_ACK, "BCDE");
 	assert_blocks(&w, 0, BLOCKS({ seq + 1, seq + 5 }), 1);
 	/* What is not acknowledged yet goes on: the server answers that. */
-	assert_int_equal(give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDEFGH")->reason,
-			 WK_ABSORB_REBUILT);
+	assert_int_equal(give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDEFGH")->reason, WK_ABSORB_REBUILT);
 	assert_sent(&w, 0, WK_C2S, seq + 6, w.c_ack, "GH");
 	close_world(&w);
 }
@@ -178,8 +177,8 @@ static void blocks_of_a_data_packet_that_is_rebuilt_are_not_lost(void **state)
 	from_client(&w, "d123456789");
 	w.c_ack += sizeof(REPLY) - 1;
 	from_client(&w, "ABCDEFGH");
-	give_sack(&w, WK_S2C, w.s_seq, WK_TCP_ACK | WK_TCP_PSH, "xyz",
-		  BLOCKS({ seq + 4, seq + 6 }), 1);
+	give_sack(&w, WK_S2C, w.s_seq, WK_TCP_ACK | WK_TCP_PSH, "xyz", BLOCKS({ seq + 4, seq + 6 }),
+		  1);
 	assert_int_equal(w.n_sent, 2);
 	assert_sent(&w, 0, WK_S2C, w.s_seq + sizeof(REPLY) - 1, seq + 10, "xyz");
 	assert_sent(&w, 1, WK_S2C, w.s_seq + sizeof(REPLY) - 1 + 3, seq + 10, "");
