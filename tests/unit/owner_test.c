@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <rte_thash.h>
 
+#include "../support/icmp_quote.h"
 #include "../support/test_frame.h"
 #include "owner.h"
 
@@ -76,6 +77,27 @@ static void both_directions_of_a_connection_have_one_owner(void **state)
 		}
 		answer = back(&there);
 		assert_int_equal(owner_of(&four, &there, 1), owner_of(&four, &answer, 1));
+	}
+}
+
+static void an_icmp_error_belongs_to_the_connection_that_it_quotes(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		struct test_frame_spec there = spec_of(i, i % 2 ? 4 : 6);
+		const struct icmp_quote too_big = icmp_too_big(there.ip_version, 1300);
+		uint8_t error[2 * TEST_FRAME_MAX_B];
+		struct wk_pkt pkt, quoted;
+
+		if (i % 3 == 0) {
+			there.n_tags = 1;
+			there.tpid[0] = 0x8100;
+			there.vlan[0] = (uint16_t)(i & 0xfff);
+		}
+		test_frame_build(&frame, &there);
+		wk_pkt_parse(error, icmp_build(error, frame.bytes, &too_big), &pkt);
+		assert_true(wk_pkt_quoted(&pkt, &quoted));
+		assert_int_equal(wk_owner_flow(&four, &quoted, 1), owner_of(&four, &there, 1));
 	}
 }
 
@@ -323,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_directions_of_a_connection_have_one_owner),
+		cmocka_unit_test(an_icmp_error_belongs_to_the_connection_that_it_quotes),
 		cmocka_unit_test(connections_are_spread_evenly),
 		cmocka_unit_test(another_secret_is_another_spread),
 		cmocka_unit_test(addresses_ports_tags_and_wire_all_count),
