@@ -102,6 +102,13 @@ static uint64_t within_reach(const struct ctx *c, const struct wk_tcp_half *half
 	return reach < half->nxt_out ? reach : half->nxt_out;
 }
 
+/* How far an ACK may be behind: the largest window that its sender ever gave (RFC 5961 5). What a
+ * passive flow makes of it changes nothing, and it may have missed a larger one. */
+static int64_t oldest(const struct ctx *c, const struct wk_tcp_half *half)
+{
+	return c->flow->passive ? INT32_MAX / 2 : (int64_t)half->wnd_max_b;
+}
+
 bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, struct ack_news *news)
 {
 	enum wk_dir rdir = wk_dir_flip(dir);
@@ -113,11 +120,13 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	uint16_t wnd;
 
 	*news = (struct ack_news){ 0 };
-	if (ack > (int64_t)within_reach(c, half) ||
-	    ack < (int64_t)half->b_out - (int64_t)INT32_MAX / 2) {
+	if (ack > (int64_t)within_reach(c, half) || ack < (int64_t)half->b_out - oldest(c, half)) {
+		close_answer(c, rdir);
 		set_drop(c->result, WK_DROP_BADACK);
 		return false;
 	}
+	if (half->wnd_max_b < (uint32_t)seg->wnd << stream(c->flow, dir)->wscale)
+		half->wnd_max_b = (uint32_t)seg->wnd << stream(c->flow, dir)->wscale;
 	advanced = ack > (int64_t)half->b_out;
 	news->old = ack < (int64_t)half->b_out;
 	if (ack >= 1)

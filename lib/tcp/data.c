@@ -17,10 +17,8 @@ static uint64_t empty_seq(const struct wk_tcp_half *half, uint64_t in)
 
 	if (half->fin_out && in > half->fin_in)
 		return half->nxt_out; /* the FIN itself may still wait for the window */
-	if (in + 1 == half->acked_in)
-		return half->b_out - 1; /* a keepalive or probe: unacceptable, so it is answered */
 	if (in < half->acked_in)
-		return half->nxt_out;
+		return half->b_out - 1; /* a keepalive or probe: unacceptable, so it is answered */
 	out = in >= half->e_in ? half->e_out + (in - half->e_in) : ledger_out(half, in);
 	return out < half->nxt_out ? out : half->nxt_out;
 }
@@ -48,6 +46,7 @@ static void forward(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg
 	result->verdict = WK_TCP_FORWARD;
 	result->reason = WK_FWD_GUARDED;
 	result->edits = 0;
+	acked->told_in = acked->acked_in;
 	if (!as_is) {
 		result->seq = wk_seq_wrap(half->isn, seq_out);
 		result->ack = wk_seq_wrap(acked->isn, acked->acked_in);
@@ -91,6 +90,7 @@ static void pure_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *se
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
 	const struct wk_tcp_half *acked = acked_by(c->flow, dir);
+	bool own_stamp = accept_bare_stamp(c, dir, seg, in);
 
 	if (news->suppress) {
 		set_absorb(c->result, WK_ABSORB_ACK);
@@ -98,12 +98,12 @@ static void pure_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *se
 	}
 	/* Beyond what has gone on, the number would still count if those bytes were deleted: the
 	 * receiver takes no window from a lower one afterwards (RFC 9293 3.10.7.4, SND.WL1). */
-	if (half_plain(half) && in <= half->nxt_out && ack_as_is(c, dir, news) &&
+	if (half_plain(half) && in <= half->nxt_out && ack_as_is(c, dir, news) && own_stamp &&
 	    !sack_waits(acked)) {
 		forward(c, dir, seg, 0, true);
 		return;
 	}
-	if (seg->n_sack > 0 || (c->flow->sack_on && sack_waits(acked))) {
+	if (seg->n_sack > 0 || !own_stamp || (c->flow->sack_on && sack_waits(acked))) {
 		emit_ack(c, dir, seg, empty_seq(half, in));
 		set_absorb(c->result, WK_ABSORB_REBUILT);
 		return;
@@ -359,24 +359,6 @@ static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	deliver_ack(c, dir, seg, news, emitted);
 }
 
-/* PAWS (RFC 7323 5.3) for segments that carry something. */
-static bool paws_ok(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in)
-{
-	struct wk_tcp_half *half = stream(c->flow, dir);
-
-	if (!c->flow->ts_on || !seg->has_ts)
-		return true;
-	if (half->ts_known && (seg->data_len_b > 0 || is_fin(seg)) &&
-	    wk_seq_lt(seg->tsval, half->ts_recent))
-		return false;
-	if (in <= half->acked_in && (!half->ts_known || wk_seq_lt(half->ts_recent, seg->tsval)))
-		half->ts_recent = seg->tsval;
-	if (!half->ts_known || wk_seq_lt(half->tsval, seg->tsval))
-		half->tsval = seg->tsval;
-	half->ts_known = true;
-	return true;
-}
-
 /* A FIN at `end` in front of bytes that its sender has sent before: a receiver that lost those
  * would end the stream there, and this one read on. */
 static bool fin_contradicts(const struct wk_tcp_half *half, uint64_t end)
@@ -404,6 +386,17 @@ static void check_copies(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg
 	data = seg->data + (from - in);
 	c->flow->doubtful |= ledger_differs(half, from, data, (uint32_t)(end - from)) ||
 			     hold_differs(half, from, data, (uint32_t)(end - from));
+}
+
+/* A byte that came to probe the window, at a boundary where an insertion waits for room: it must
+ * not begin the next frame. The receiver is asked without it. */
+static bool waits_for_room(const struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
+			   uint64_t in)
+{
+	const struct wk_tcp_half *half = &c->flow->half[dir];
+
+	return dir == WK_S2C && c->flow->insert_ns != 0 && half->at_boundary &&
+	       seg->data_len_b > 0 && in == half->e_in && in == edge_in(half);
 }
 
 /* A segment that came to see whether the receiver's window is still closed. If it cannot go on, the
@@ -436,12 +429,7 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		}
 	}
 	check_copies(c, dir, seg, in);
-	/* A passive flow cannot keep the segment from a receiver with an older memory. */
-	if (!paws_ok(c, dir, seg, in) && !c->flow->passive) {
-		close_answer_again(c, wk_dir_flip(dir), in, in + seg->data_len_b);
-		set_drop(c->result, WK_DROP_PAWS);
-		return;
-	}
+	accept_stamp(c, dir, seg, in);
 	if (seg->data_len_b == 0 && !is_fin(seg)) {
 		pure_ack(c, dir, seg, in, news);
 		return;
@@ -458,8 +446,15 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	}
 	if ((half->fin_in && (end > half->fin_in || (is_fin(seg) && end != half->fin_in))) ||
 	    (is_fin(seg) && fin_contradicts(half, end)) ||
-	    (in > half->edge_given && !c->flow->passive)) {
+	    (in > edge_in(half) && !c->flow->passive)) {
+		deliver_ack(c, dir, seg, news, emitted);
 		close_answer(c, wk_dir_flip(dir));
+		set_drop(c->result, WK_DROP_WINDOW);
+		return;
+	}
+	if (waits_for_room(c, dir, seg, in)) {
+		deliver_ack(c, dir, seg, news, emitted);
+		emit_ack(c, dir, seg, half->b_out - 1);
 		set_drop(c->result, WK_DROP_WINDOW);
 		return;
 	}

@@ -74,6 +74,7 @@ static void out_begin(struct ctx *c, enum wk_dir dir, struct wk_tcp_out *out, ui
 	out->flags = (uint8_t)(flags | WK_TCP_ACK);
 	out->opts_len_b = 0;
 	out->ack = wk_seq_wrap(acked->isn, acked->acked_in);
+	acked->told_in = acked->acked_in;
 	out->wnd = window_raw(flow, dir);
 	out->n_iov = 0;
 	out->data_len_b = 0;

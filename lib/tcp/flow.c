@@ -34,24 +34,10 @@ static bool flags_ok(const struct wk_tcp_seg *seg)
 	return flags & (WK_TCP_SYN | WK_TCP_RST | WK_TCP_ACK);
 }
 
-/* A number that its sender can have sent: not beyond the window, and not further below it than a
- * window (copies may be late). Looked at before the ACK counts, which anybody could have written
- * otherwise (RFC 5961 5). */
-static bool sequence_ok(const struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
-{
-	const struct wk_tcp_half *half = &c->flow->half[dir];
-	int64_t at = wk_seq_unwrap(half->isn, seg->seq, half->e_in);
-	uint64_t window = half->edge_given > half->acked_in ? half->edge_given - half->acked_in : 0;
-	int64_t below = (int64_t)(window > UINT16_MAX ? window : UINT16_MAX);
-
-	if (c->flow->passive)
-		return true;
-	return at <= (int64_t)half->edge_given + 1 && at >= (int64_t)half->acked_in - below - below;
-}
-
 static void established(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
 {
-	struct ack_news news;
+	struct ack_news news = { .old = true };
+	bool acks;
 
 	if (seg->flags & WK_TCP_SYN) {
 		handshake_syn_inside(c, dir, seg);
@@ -61,12 +47,9 @@ static void established(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg 
 		close_rst(c, dir, seg);
 		return;
 	}
-	if (!sequence_ok(c, dir, seg)) {
-		set_drop(c->result, WK_DROP_WINDOW);
-		close_answer(c, wk_dir_flip(dir));
+	if (!accept_input(c, dir, seg, &acks))
 		return;
-	}
-	if (!ack_input(c, dir, seg, &news))
+	if (acks && !ack_input(c, dir, seg, &news))
 		return;
 	data_input(c, dir, seg, &news);
 	if (c->fatal)
@@ -123,6 +106,7 @@ void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 	}
 	if (flow->passive) {
 		check_unread(flow, dir, seg, result);
+		stream(flow, wk_dir_flip(dir))->told_in = stream(flow, wk_dir_flip(dir))->acked_in;
 		*result = (struct wk_tcp_result){ .verdict = WK_TCP_FORWARD,
 						  .reason = WK_FWD_GUARDED };
 	}

@@ -51,11 +51,14 @@ static void learn(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 {
 	struct wk_tcp_half *half = stream(flow, dir);
 
+	/* Of two copies the newer one has the time. */
+	if (!half->ts_known || half->isn != seg->seq || wk_seq_lt(half->tsval, seg->tsval))
+		half->tsval = half->ts_recent = seg->tsval;
 	half->isn = seg->seq;
 	half->e_in = half->e_out = 1;
 	half->b_out = 1;
 	half->nxt_out = 1;
-	half->acked_in = 1;
+	half->acked_in = half->told_in = 1;
 	half->base_in = half->base_out = 1;
 	half->owned_in = half->gone_in = 0;
 	half->fin_in = half->fin_out = 0;
@@ -65,8 +68,7 @@ static void learn(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 	half->sack_permitted = seg->sack_permitted;
 	half->has_ts_option = seg->has_ts;
 	half->ts_known = seg->has_ts;
-	half->tsval = seg->tsval;
-	half->ts_recent = seg->tsval;
+	half->ts_ns = flow->last_ns;
 	half->hold_at_ns = NEVER;
 	half->rto_at_ns = NEVER;
 	half->rto_ns = half->srtt_ns = 0;
@@ -77,6 +79,7 @@ static void learn(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 	/* A SYN's own window is never scaled (RFC 7323 2.2). */
 	acked_by(flow, dir)->edge_out = 1u + seg->wnd;
 	acked_by(flow, dir)->edge_given = 1u + seg->wnd;
+	acked_by(flow, dir)->wnd_max_b = seg->wnd;
 }
 
 static void agree(struct wk_tcp_flow *flow)

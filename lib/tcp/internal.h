@@ -82,6 +82,13 @@ static inline uint64_t judged_out(const struct wk_tcp_half *half)
 	return half->e_out + (half->fin_out ? 1 : 0);
 }
 
+/* The right edge that the sender may count on. A byte that came to probe a closed window may have
+ * been taken beyond what it was given. */
+static inline uint64_t edge_in(const struct wk_tcp_half *half)
+{
+	return half->edge_given > half->acked_in ? half->edge_given : half->acked_in;
+}
+
 /* Everything below `out` has gone out, or goes now. */
 static inline void sent_up_to(struct wk_tcp_half *half, uint64_t out)
 {
@@ -167,6 +174,17 @@ uint32_t sack_blocks(struct wk_tcp_half *acked, const struct wk_tcp_seg *seg,
 void sack_arrived(struct wk_tcp_half *half, uint64_t in);
 /* There is something to report. */
 bool sack_waits(const struct wk_tcp_half *half);
+
+/* accept.c */
+/* Looks at number and timestamp. @return false: dropped (reason in the result) and answered. *acks:
+ * its acknowledgement counts. */
+bool accept_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, bool *acks);
+/* Takes its timestamp for what is built from now on, if it can be believed. */
+void accept_stamp(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in);
+/* May a bare ACK go on with its own timestamp? Either that is no news, or the ACK stays at a number
+ * where its receiver takes none. */
+bool accept_bare_stamp(const struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
+		       uint64_t in);
 
 /* ack.c */
 struct ack_news {

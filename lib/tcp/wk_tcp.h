@@ -13,7 +13,7 @@
  *      been judged
  *  I3  towards each peer ACK and right window edge never go back (the window edge to within one
  * unit of its scale, since it is rounded down), and what is built here never carries a TSval below
- *      one that has gone out in that direction; no byte is acknowledged to its sender that is
+ *      one that its receiver may have taken; no byte is acknowledged to its sender that is
  *      neither acknowledged by the receiver, nor deleted, nor owned
  *  I4  direction is the ingress port
  *

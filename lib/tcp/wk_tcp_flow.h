@@ -20,7 +20,8 @@ struct wk_tcp_half {
 	uint64_t b_out;       /* first byte the receiver has not acknowledged (FIN counts as one) */
 	uint64_t nxt_out;     /* one past the highest that has gone out (FIN included) */
 	uint64_t edge_out;    /* right window edge that the receiver has announced, highest */
-	uint64_t acked_in;    /* highest acknowledgement given to the sender */
+	uint64_t acked_in;    /* how far the sender may be acknowledged; never goes back */
+	uint64_t told_in;     /* highest acknowledgement that has gone to it */
 	uint64_t edge_given;  /* highest right edge given to the sender */
 	uint64_t owned_in;    /* bytes below are owned: acknowledged before the receiver did */
 	uint64_t gone_in;     /* bytes below have gone out before they were judged */
@@ -47,6 +48,7 @@ struct wk_tcp_half {
 	uint64_t arrived_in[4]; /* one byte in each of the blocks last reported, latest first */
 
 	uint32_t isn;
+	uint32_t wnd_max_b;     /* largest window that the receiver has announced */
 	uint32_t to_boundary_b; /* from e_in; WK_OP_BOUNDARY_UNKNOWN */
 	uint64_t fin_in;        /* offset of the sender's FIN, 0: none seen */
 	uint64_t fin_out;       /* where it is for the receiver, 0: not judged yet */
@@ -60,7 +62,8 @@ struct wk_tcp_half {
 	uint32_t dup_acks;
 
 	/* What the sender said of itself. */
-	uint32_t tsval;     /* highest that went out */
+	uint64_t ts_ns;     /* when a timestamp was last taken */
+	uint32_t tsval;     /* highest that can be believed: what we build has it */
 	uint32_t ts_recent; /* highest of in-order segments: PAWS */
 	uint16_t mss;       /* that it can receive */
 	uint8_t wscale;

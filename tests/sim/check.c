@@ -36,15 +36,17 @@ static void in_syn(struct check *check, enum wk_dir dir, const struct wk_tcp_seg
 	bool again = half->open;
 
 	half->open = true;
-	half->isn = seg->seq;
 	half->has_shift = seg->has_wscale;
 	half->shift = seg->wscale;
 	half->has_ts = seg->has_ts;
 	half->mss = seg->has_mss ? seg->mss : 536;
-	if (!again || dir == WK_S2C)
+	if (!again || half->isn != seg->seq)
 		half->ts_in = half->ts_out = seg->tsval;
+	half->isn = seg->seq;
 	if (check->half[wk_dir_flip(dir)].edge_max < 1u + seg->wnd)
 		check->half[wk_dir_flip(dir)].edge_max = 1u + seg->wnd;
+	if (check->half[wk_dir_flip(dir)].edge_heard < 1u + seg->wnd)
+		check->half[wk_dir_flip(dir)].edge_heard = 1u + seg->wnd;
 	if (dir == WK_S2C) {
 		check->scaled = half->has_shift && check->half[WK_C2S].has_shift;
 		check->ts = half->has_ts && check->half[WK_C2S].has_ts;
@@ -57,14 +59,20 @@ static void in_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg
 	struct check_half *half = &check->half[wk_dir_flip(dir)];
 	uint8_t shift = check->scaled && !(seg->flags & WK_TCP_SYN) ? check->half[dir].shift : 0;
 	int64_t ack = wk_seq_unwrap(half->isn, seg->ack, half->ack_max);
-	uint64_t edge;
+	uint64_t edge = (uint64_t)ack + ((uint64_t)seg->wnd << shift);
 
 	half->stale_ack = half->ack_max;
 	half->stale_edge = half->edge_max;
 	half->stale_end = half->end_out;
+	half->stale_heard = half->ack_heard;
 	if (!half->open || ack < 0 || (uint64_t)ack > half->end_out + 1)
 		return;
-	edge = (uint64_t)ack + ((uint64_t)seg->wnd << shift);
+	if ((uint64_t)ack > half->ack_heard)
+		half->ack_heard = (uint64_t)ack;
+	if (edge > half->edge_heard)
+		half->edge_heard = edge;
+	if (!check->counts)
+		return;
 	if ((uint64_t)ack > half->ack_max)
 		half->ack_max = (uint64_t)ack;
 	if (edge > half->edge_max)
@@ -88,6 +96,7 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 			half->fin_in = end++;
 		ranges_add(&half->seen, (uint64_t)seq, end);
 	}
+	check->counts = seq + (int64_t)seg->data_len_b >= (int64_t)half->ack_in_max;
 	if (seg->flags & WK_TCP_ACK)
 		in_ack(check, dir, seg);
 	if (seg->has_ts && (int32_t)(seg->tsval - half->ts_in) > 0)
@@ -211,6 +220,15 @@ static void check_syn(struct check *check, enum wk_dir dir, const struct wk_tcp_
 	}
 }
 
+/* Might its receiver take the timestamp of a packet that leaves at `off`? Not beyond a hole, nor
+ * where it has all of it (RFC 7323 4.3). */
+static bool stamp_counts(const struct check_half *half, uint64_t off)
+{
+	const struct range *sent = ranges_find(&half->sent, 1);
+
+	return off >= half->ack_max && off <= (sent ? sent->to : 1);
+}
+
 void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	       const struct wk_tcp_seg *in)
 {
@@ -257,7 +275,7 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 				   half->ts_out - seg->tsval);
 		if ((int32_t)(seg->tsval - half->ts_in) > 0)
 			check_fail(check, "TSval of stream %d was invented", dir);
-		if ((int32_t)(seg->tsval - half->ts_out) > 0)
+		if ((int32_t)(seg->tsval - half->ts_out) > 0 && stamp_counts(half, (uint64_t)off))
 			half->ts_out = seg->tsval;
 	}
 	if (seg->flags & WK_TCP_ACK)
@@ -271,5 +289,6 @@ void check_forged(struct check *check)
 		check->half[i].stale_ack = check->half[i].ack_max;
 		check->half[i].stale_edge = check->half[i].edge_max;
 		check->half[i].stale_end = check->half[i].end_out;
+		check->half[i].stale_heard = check->half[i].ack_heard;
 	}
 }

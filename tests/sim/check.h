@@ -30,6 +30,8 @@ struct check_half {
 	uint64_t fin_in;
 	uint64_t ack_max;  /* out: highest acknowledgement of its receiver that has arrived */
 	uint64_t edge_max; /* out: highest right edge, as it arrived */
+	/* The same in packets at numbers that nobody looks at, too: known to be true. */
+	uint64_t ack_heard, edge_heard;
 
 	uint8_t *bytes; /* out: what left, by payload offset */
 	uint64_t cap;
@@ -45,6 +47,7 @@ struct check_half {
 	uint32_t ts_in;                 /* highest that arrived */
 	uint64_t stale_ack, stale_edge; /* maxima before the packet at hand */
 	uint64_t stale_end;             /* end_out before it */
+	uint64_t stale_heard;           /* and ack_heard */
 };
 
 struct check {
@@ -60,6 +63,7 @@ struct check {
 	struct check_insert *inserts;
 	uint32_t n_inserts;
 	bool mute;        /* only watch: the flow is passive */
+	bool counts;      /* the packet at hand is at a number where its ACK is looked at */
 	uint32_t dups;    /* of the client's, since its last news */
 	uint64_t left[2]; /* packets by direction */
 	uint64_t resent;  /* lowest offset of the server's stream that left in this call */

@@ -66,16 +66,16 @@ static void check_client_told(struct check *check, uint64_t ack)
 		return;
 	map = map_at_in(d, pass_end - 1);
 	out = map->out + (pass_end - map->in);
-	if (out + 1 > half->ack_max)
+	if (out + 1 > half->ack_heard)
 		check_fail(check,
 			   "I3: DATA to %lu acknowledged to the client, by the server only to %lu",
-			   out + 1, half->ack_max);
+			   out + 1, half->ack_heard);
 }
 
 static void check_server_told(struct check *check, uint64_t ack)
 {
 	const struct check_half *half = &check->half[WK_S2C];
-	uint64_t acked_in = server_in(check, half->ack_max - 1);
+	uint64_t acked_in = server_in(check, half->ack_heard - 1);
 
 	if (!ranges_cover(&check->judge->dir[WK_S2C].kept, acked_in, ack - 1))
 		check_fail(check, "I3: %lu acknowledged to the server, by the client only %lu",
@@ -87,7 +87,7 @@ static void check_told(struct check *check, enum wk_dir told, uint64_t ack)
 	const struct check_half *half = &check->half[told];
 
 	if (half->fin_in > 0 && ack > half->fin_in) {
-		if (half->fin_out == 0 || half->ack_max <= half->fin_out)
+		if (half->fin_out == 0 || half->ack_heard <= half->fin_out)
 			check_fail(check,
 				   "I3: FIN of stream %d acknowledged before its receiver did",
 				   told);
@@ -172,7 +172,7 @@ void check_bound(struct check *check)
 	for (int told = 0; told < 2; told++) {
 		struct check_half *half = &check->half[told];
 		int64_t shift = told == WK_C2S ? check->judge->dir[told].shift_max : 0;
-		int64_t bound = (int64_t)half->edge_max + shift;
+		int64_t bound = (int64_t)half->edge_heard + shift;
 
 		if (bound > (int64_t)half->edge_bound)
 			half->edge_bound = (uint64_t)bound;
@@ -185,7 +185,7 @@ void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *s
 	bool pure = seg->data_len_b == 0 && !(seg->flags & (WK_TCP_SYN | WK_TCP_FIN | WK_TCP_RST));
 	int64_t ack = wk_seq_unwrap(half->isn, seg->ack, half->ack_max);
 
-	if (dir != WK_C2S || !half->open || ack != (int64_t)half->ack_max ||
+	if (dir != WK_C2S || !half->open || !check->counts || ack != (int64_t)half->ack_max ||
 	    half->ack_max > half->stale_ack) {
 		check->dups = half->ack_max > half->stale_ack ? 0 : check->dups;
 		return;
@@ -241,7 +241,7 @@ static void check_duplicate(struct check *check, const struct wk_tcp_seg *seg,
 
 	if (seg->data_len_b > 0 || (seg->flags & WK_TCP_FIN) || seg->n_sack > 0)
 		return;
-	if (in_ack > (int64_t)half->stale_ack && ack == half->ack_in_max &&
+	if (in_ack > (int64_t)half->stale_heard && ack == half->ack_in_max &&
 	    edge <= half->edge_in_max)
 		check_fail(check, "a duplicate made of the ACK of an insertion");
 }
@@ -285,7 +285,9 @@ void check_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 		check_fail(check, "an ACK below the initial sequence number");
 		return;
 	}
-	if (in && dir == WK_C2S)
+	if (in && dir == WK_C2S &&
+	    wk_seq_unwrap(check->half[dir].isn, seg->seq, check->half[dir].ack_max) >=
+		    (int64_t)check->half[dir].ack_max)
 		check_duplicate(check, seg, in, (uint64_t)ack);
 	if ((uint64_t)ack < half->ack_in_max) {
 		/* A late packet that was already old when it came in may stay old. */

@@ -114,6 +114,8 @@ const struct wk_tcp_result *give_sack(struct world *w, enum wk_dir dir, uint32_t
 		.flags = flags,
 		.data = (const uint8_t *)data,
 		.data_len_b = (uint32_t)strlen(data),
+		.has_ts = w->ts,
+		.tsval = w->clock[dir],
 		.has_mss = true,
 		.mss = 100,
 		.n_sack = (uint8_t)n,
@@ -152,11 +154,13 @@ const struct wk_tcp_result *from_server(struct world *w, const char *data)
 	return give(w, WK_S2C, seq, WK_TCP_ACK | WK_TCP_PSH, data);
 }
 
-void open_world_of(struct world *w, bool passive, uint16_t client_wnd)
+static void open_any(struct world *w, bool passive, uint16_t client_wnd, bool ts)
 {
 	size_t size = wk_mem_footprint(1 << 20);
 
 	memset(w, 0, sizeof(*w));
+	w->ts = ts;
+	w->clock[WK_C2S] = w->clock[WK_S2C] = 1000;
 	assert_int_equal(posix_memalign(&w->arena, 64, size), 0);
 	w->limits = wk_tcp_limits_default;
 	w->env = (struct wk_tcp_env){
@@ -180,9 +184,32 @@ void open_world_of(struct world *w, bool passive, uint16_t client_wnd)
 	assert_int_equal(wk_tcp_state(&w->flow), WK_TCP_ST_ESTABLISHED);
 }
 
+void open_world_of(struct world *w, bool passive, uint16_t client_wnd)
+{
+	open_any(w, passive, client_wnd, false);
+}
+
 void open_world(struct world *w, bool passive)
 {
-	open_world_of(w, passive, 60000);
+	open_any(w, passive, 60000, false);
+}
+
+void open_world_timed(struct world *w)
+{
+	open_any(w, false, 60000, true);
+}
+
+uint32_t sent_tsval(const struct world *w, unsigned int i)
+{
+	const uint8_t *p = w->sent[i].out.opts;
+
+	assert_true(i < w->n_sent);
+	for (uint32_t at = 0; at < w->sent[i].out.opts_len_b; at += p[at] == 1 ? 1 : p[at + 1])
+		if (p[at] == 8)
+			return (uint32_t)p[at + 2] << 24 | (uint32_t)p[at + 3] << 16 |
+			       (uint32_t)p[at + 4] << 8 | p[at + 5];
+	fail_msg("no timestamp");
+	return 0;
 }
 
 void close_world(struct world *w)

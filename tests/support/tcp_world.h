@@ -35,10 +35,14 @@ struct world {
 	uint32_t c_seq, s_seq; /* next numbers of the peers */
 	uint32_t c_ack, s_ack; /* what they acknowledge */
 	uint16_t wnd[WK_DIRS]; /* what they announce, of their packets */
+	bool ts;               /* they use timestamps */
+	uint32_t clock[WK_DIRS];
 };
 
 /* After the handshake. */
 void open_world(struct world *w, bool passive);
+/* The same with timestamps. */
+void open_world_timed(struct world *w);
 /* The same with another window in the client's packets. */
 void open_world_of(struct world *w, bool passive, uint16_t client_wnd);
 /* Fails when memory is not given back. */
@@ -56,6 +60,8 @@ const struct wk_tcp_result *from_server(struct world *w, const char *data);
 
 /* The SACK blocks of the packet that was built as number i: these n, in this order. */
 void assert_blocks(const struct world *w, unsigned int i, const uint32_t (*blocks)[2], uint32_t n);
+/* The timestamp of the packet that was built as number i. */
+uint32_t sent_tsval(const struct world *w, unsigned int i);
 /* The packet that was built as number i. */
 void assert_sent(const struct world *w, unsigned int i, enum wk_dir dir, uint32_t seq, uint32_t ack,
 		 const char *data);
