@@ -296,6 +296,8 @@ static struct wk_tcp_result pass(struct box *box, enum wk_dir dir, const struct 
 	settle(box, WK_C2S);
 	box->check.resent = UINT64_MAX;
 	wk_tcp_input(&box->flow, dir, seg, &env, &result);
+	if (box->cfg.mistake)
+		mistake_make(box->cfg.mistake, seg, &result);
 	open = wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED;
 	check_bound(&box->check);
 	clock_wait(box);

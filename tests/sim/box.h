@@ -10,12 +10,14 @@
 
 #include "check.h"
 #include "judge.h"
+#include "mistake.h"
 #include "wire.h"
 #include "wk_tcp.h"
 
 struct box_cfg {
 	bool passive;
 	bool verbose;
+	enum mistake mistake;
 	struct wk_tcp_limits limits;
 };
 

@@ -2,18 +2,20 @@
 /* Life of an endpoint, its application and its timers. */
 #include "endpoint.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define KEEPALIVE_NS 10000000000ull
 #define RTO_FIRST_NS 1000000000ull
 
 void ep_init(struct ep *ep, const struct ep_cfg *cfg, const struct ep_stream *stream,
-	     struct sim_rng rng, void (*send)(void *user, struct sim_pkt *pkt), void *user)
+	     const struct chooser *chooser, void (*send)(void *user, struct sim_pkt *pkt),
+	     void *user)
 {
 	*ep = (struct ep){
 		.cfg = *cfg,
 		.stream = *stream,
-		.rng = rng,
+		.chooser = *chooser,
 		.send = send,
 		.user = user,
 		.state = cfg->dir == WK_C2S ? EP_CLOSED : EP_LISTEN,
@@ -66,13 +68,13 @@ uint64_t ep_received_b(const struct ep *ep)
 	return r ? r->to - 1 : 0;
 }
 
-/* The application writes: some bytes, or up to the end of a frame. */
-static void on_write(struct ep *ep)
+/* How far the application writes: some bytes, or up to the end of a frame. */
+static uint64_t draw_write(struct ep *ep, uint64_t end)
 {
-	uint64_t end = 1 + ep->stream.len_b;
-	uint64_t to = ep->avail + rng_range(&ep->rng, 1, ep->cfg.write_max_b);
+	struct sim_rng *rng = &ep->chooser.rng;
+	uint64_t to = ep->avail + rng_range(rng, 1, ep->cfg.write_max_b);
 
-	if (ep->cfg.aligned || rng_chance(&ep->rng, 500)) {
+	if (ep->cfg.aligned || rng_chance(rng, 500)) {
 		for (uint32_t i = 0; i < ep->stream.n_cuts; i++) {
 			if (ep->stream.cuts[i] + 1 >= to) {
 				to = ep->stream.cuts[i] + 1;
@@ -82,9 +84,25 @@ static void on_write(struct ep *ep)
 				to = end;
 		}
 	}
-	ep->avail = to < end ? to : end;
+	return to < end ? to : end;
+}
+
+uint64_t ep_write_gap(struct ep *ep)
+{
+	struct sim_rng *rng = &ep->chooser.rng;
+
+	return choose(&ep->chooser, CHOICE_WRITE_GAP, rng_range(rng, 0, ep->cfg.write_gap_ns));
+}
+
+static void on_write(struct ep *ep)
+{
+	uint64_t end = 1 + ep->stream.len_b, to = draw_write(ep, end);
+	uint64_t len_b = choose(&ep->chooser, CHOICE_WRITE, to < end ? to - ep->avail : 0);
+
+	choice_note(&ep->chooser, CHOICE_WRITE, "from byte %" PRIu64, ep->avail - 1);
+	ep->avail = len_b > 0 && len_b < end - ep->avail ? ep->avail + len_b : end;
 	if (ep->avail < end) {
-		ep->write_at = ep->now_ns + rng_range(&ep->rng, 0, ep->cfg.write_gap_ns);
+		ep->write_at = ep->now_ns + ep_write_gap(ep);
 	} else {
 		ep->write_at = NEVER;
 		if (ep->cfg.close == EP_CLOSE_WRITTEN || ep->fin_rcvd)
@@ -96,15 +114,21 @@ static void on_write(struct ep *ep)
 /* The application reads; an idle one looks again later. */
 static void on_read(struct ep *ep)
 {
-	uint64_t end = ep_received_b(ep) + 1;
-	uint64_t to = ep->read + rng_range(&ep->rng, 1, ep->cfg.read_max_b);
+	struct chooser *c = &ep->chooser;
+	uint64_t end = ep_received_b(ep) + 1, left_b = end - ep->read;
+	uint64_t len_b = rng_range(&c->rng, 1, ep->cfg.read_max_b), stall_ns;
 
-	ep->read = to < end ? to : end;
+	len_b = choose(c, CHOICE_READ, len_b < left_b ? len_b : 0);
+	ep->read = len_b > 0 && len_b < left_b ? ep->read + len_b : end;
 	ep->read_at = NEVER;
 	if (ep->read < end)
-		ep->read_at = ep->now_ns + rng_range(&ep->rng, 0, ep->cfg.read_gap_ns);
-	if (rng_chance(&ep->rng, ep->cfg.stall_permille))
-		ep->read_at = ep->now_ns + ep->cfg.stall_ns;
+		ep->read_at = ep->now_ns + choose(c, CHOICE_READ_GAP,
+						  rng_range(&c->rng, 0, ep->cfg.read_gap_ns));
+	stall_ns = rng_chance(&c->rng, ep->cfg.stall_permille) ? ep->cfg.stall_ns : 0;
+	stall_ns = choose(c, CHOICE_STALL, stall_ns);
+	choice_note(c, CHOICE_STALL, "at %.3f ms", (double)ep->now_ns / 1e6);
+	if (stall_ns > 0)
+		ep->read_at = ep->now_ns + stall_ns;
 	if (ep_window_moves(ep) && !ep->fin_rcvd)
 		ep_send_ack(ep);
 }

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "choice.h"
 #include "ranges.h"
-#include "rng.h"
 #include "wire.h"
 
 #define NEVER UINT64_MAX
@@ -72,7 +72,7 @@ enum ep_state {
 struct ep {
 	struct ep_cfg cfg;
 	struct ep_stream stream;
-	struct sim_rng rng;
+	struct chooser chooser;
 	void (*send)(void *user, struct sim_pkt *pkt);
 	void *user;
 	uint64_t now_ns;
@@ -113,7 +113,8 @@ struct ep {
 };
 
 void ep_init(struct ep *ep, const struct ep_cfg *cfg, const struct ep_stream *stream,
-	     struct sim_rng rng, void (*send)(void *user, struct sim_pkt *pkt), void *user);
+	     const struct chooser *chooser, void (*send)(void *user, struct sim_pkt *pkt),
+	     void *user);
 void ep_fini(struct ep *ep);
 uint64_t ep_deadline(const struct ep *ep);
 void ep_timer(struct ep *ep, uint64_t now_ns);
@@ -125,6 +126,7 @@ bool ep_finished(const struct ep *ep);
 uint64_t ep_received_b(const struct ep *ep);
 
 /* Between the files of the endpoint. */
+uint64_t ep_write_gap(struct ep *ep);
 void ep_output(struct ep *ep);
 void ep_send_ack(struct ep *ep);
 void ep_send_rst(struct ep *ep, uint64_t off);

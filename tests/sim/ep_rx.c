@@ -29,7 +29,7 @@ static void opened(struct ep *ep)
 	if (ep->mss > own)
 		ep->mss = own;
 	ep->cwnd = 10ull * ep->mss;
-	ep->write_at = ep->now_ns + rng_range(&ep->rng, 0, ep->cfg.write_gap_ns);
+	ep->write_at = ep->now_ns + ep_write_gap(ep);
 }
 
 /* What the peer's SYN or SYN-ACK says. */
@@ -133,7 +133,9 @@ static void advance(struct ep *ep)
 	}
 	ep->unacked += (uint32_t)(ep->rcv_nxt - before);
 	if (ep->rcv_nxt > before && ep->read_at == NEVER)
-		ep->read_at = ep->now_ns + rng_range(&ep->rng, 0, ep->cfg.read_gap_ns);
+		ep->read_at = ep->now_ns +
+			      choose(&ep->chooser, CHOICE_WAKE,
+				     rng_range(&ep->chooser.rng, 0, ep->cfg.read_gap_ns));
 }
 
 static void take_data(struct ep *ep, const struct wk_tcp_seg *seg, uint64_t seq)

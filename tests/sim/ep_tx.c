@@ -2,6 +2,7 @@
 /* The sending half of an endpoint: segments, retransmission, probes. */
 #include "endpoint.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,12 @@ static uint8_t put_syn_options(const struct ep *ep, uint8_t *opts)
 /* Changes bytes of a retransmission that a liar may change. */
 static void lie(struct ep *ep, uint8_t *data, uint64_t off, uint32_t len_b)
 {
+	bool lies = rng_chance(&ep->chooser.rng, ep->cfg.lie_permille);
+
+	if (!choose(&ep->chooser, CHOICE_LIE, lies))
+		return;
+	choice_note(&ep->chooser, CHOICE_LIE, "at %.3f ms: %u bytes from %" PRIu64,
+		    (double)ep->now_ns / 1e6, len_b, off - 1);
 	for (uint32_t i = 0; i < len_b; i++) {
 		if (ep->stream.soft[off - 1 + i])
 			data[i] ^= 0x55;
@@ -142,7 +149,7 @@ static void send_seg(struct ep *ep, uint64_t off, uint32_t len_b, uint8_t flags)
 	if (ep->cfg.garbage && off + len_b <= ep->una)
 		memset(data, '?', len_b);
 	if (len_b > 0 && off < ep->max && ep->stream.soft && off >= ep->una && off >= 1 &&
-	    off - 1 + len_b <= ep->stream.len_b && rng_chance(&ep->rng, ep->cfg.lie_permille))
+	    off - 1 + len_b <= ep->stream.len_b)
 		lie(ep, data, off, len_b);
 	if (flags & WK_TCP_ACK) {
 		ep->last_ack = ep->rcv_nxt;
@@ -193,6 +200,21 @@ static uint32_t align(const struct ep *ep, uint64_t off, uint32_t len_b)
 	return best > 0 ? (uint32_t)(best - off) : len_b;
 }
 
+/* What of `len` > 1 bytes at off goes into one segment. */
+static uint64_t shorten(struct ep *ep, uint64_t off, uint64_t len)
+{
+	struct sim_rng *rng = &ep->chooser.rng;
+	uint64_t cut = 0;
+
+	if (rng_chance(rng, ep->cfg.short_permille))
+		cut = rng_chance(rng, 300) ? rng_range(rng, 1, len < 20 ? len : 20)
+					   : rng_range(rng, 1, len);
+	cut = choose(&ep->chooser, CHOICE_CUT, cut < len ? cut : 0);
+	choice_note(&ep->chooser, CHOICE_CUT, "at %.3f ms: from byte %" PRIu64,
+		    (double)ep->now_ns / 1e6, off - 1);
+	return cut > 0 && cut < len ? cut : len;
+}
+
 static uint32_t cut_seg(struct ep *ep, uint64_t off, uint64_t room)
 {
 	uint64_t len = mss_now(ep);
@@ -203,10 +225,7 @@ static uint32_t cut_seg(struct ep *ep, uint64_t off, uint64_t room)
 		len = ep->avail - off;
 	if (ep->cfg.aligned)
 		return align(ep, off, (uint32_t)len);
-	if (len > 1 && rng_chance(&ep->rng, ep->cfg.short_permille))
-		len = rng_chance(&ep->rng, 300) ? rng_range(&ep->rng, 1, len < 20 ? len : 20)
-						: rng_range(&ep->rng, 1, len);
-	return (uint32_t)len;
+	return (uint32_t)(len > 1 ? shorten(ep, off, len) : len);
 }
 
 static void send_data(struct ep *ep, uint64_t off, uint32_t len_b)

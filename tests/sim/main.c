@@ -1,32 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim: runs seeds. See --help. */
+/* sim: simulated connections through lib/tcp. See --help. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "run.h"
+#include "options.h"
 
-struct options {
-	uint64_t from, to;
-	long jobs;
-	bool verbose;
-	bool keep_going;
-	enum profile_kind kind;
-};
-
-/* Shared by the jobs: each writes its own. */
-struct tally {
-	uint64_t done, failed, packets, forwarded, edited, absorbed, dropped, built, wanted,
-		inserted, bytes;
-	uint64_t sim_ns;
-	uint64_t waited_ns;
-	uint64_t first_failed;
+enum mode {
+	MODE_SEEDS = 0,
+	MODE_SCRIPTS,
+	MODE_ECHO,
+	MODE_SHRINK,
 };
 
 static void usage(FILE *to)
@@ -34,23 +20,78 @@ static void usage(FILE *to)
 	fprintf(to,
 		"usage: sim [--seeds FROM-TO | --seed N] [--jobs N] [--profile NAME] [--verbose]\n"
 		"           [--keep-going]\n"
+		"       sim --script FILE-OR-FOLDER [--verbose]\n"
+		"       sim --echo [--seeds FROM-TO] [--profile NAME]\n"
+		"       sim --shrink [--seeds FROM-TO | --seed N] [--profile NAME] [--out FILE]\n"
+		"           [--attempts N] [--most-lines N]\n"
 		"Runs simulated connections through lib/tcp; a seed chooses everything.\n"
-		"profiles: any edit unedited clean passive liar noise switch busy direct\n");
+		"--script plays runs that were written down. --shrink looks for the first seed\n"
+		"that fails and makes a short script of it. --echo writes each run down, plays\n"
+		"it, and compares.\n"
+		"profiles:");
+	for (int i = 0; i < PROFILES; i++)
+		fprintf(to, " %s", profile_name((enum profile_kind)i));
+	fprintf(to, "\n--mistake NAME: the box makes a mistake, to see that it is found:");
+	for (int i = 1; i < MISTAKES; i++)
+		fprintf(to, " %s", mistake_name((enum mistake)i));
+	fprintf(to, "\n");
 }
 
-static bool parse_seeds(struct options *opt, const char *arg)
+static bool parse_seeds(struct sim_options *opt, const char *arg)
 {
 	return sscanf(arg, "%" SCNu64 "-%" SCNu64, &opt->from, &opt->to) == 2 &&
 	       opt->from <= opt->to;
 }
 
-static bool parse(struct options *opt, int argc, char **argv)
+/* One option with its argument. */
+static bool parse_one(struct sim_options *opt, int c, const char *arg)
+{
+	switch (c) {
+	case 's':
+		return parse_seeds(opt, arg);
+	case 'n':
+		opt->from = opt->to = strtoull(arg, NULL, 0);
+		return true;
+	case 'j':
+		opt->jobs = strtol(arg, NULL, 0);
+		return opt->jobs > 0;
+	case 'p':
+		opt->kind = profile_by_name(arg);
+		return opt->kind != PROFILES;
+	case 'm':
+		opt->mistake = mistake_by_name(arg);
+		return opt->mistake != MISTAKES;
+	case 'f':
+		opt->scripts = arg;
+		return true;
+	case 'o':
+		opt->out = arg;
+		return true;
+	case 'a':
+		opt->attempts = (uint32_t)strtoul(arg, NULL, 0);
+		return true;
+	case 'l':
+		opt->most_lines = (uint32_t)strtoul(arg, NULL, 0);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool parse(struct sim_options *opt, enum mode *mode, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "seeds", required_argument, NULL, 's' },
 		{ "seed", required_argument, NULL, 'n' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "profile", required_argument, NULL, 'p' },
+		{ "mistake", required_argument, NULL, 'm' },
+		{ "script", required_argument, NULL, 'f' },
+		{ "out", required_argument, NULL, 'o' },
+		{ "attempts", required_argument, NULL, 'a' },
+		{ "most-lines", required_argument, NULL, 'l' },
+		{ "echo", no_argument, NULL, 'e' },
+		{ "shrink", no_argument, NULL, 'z' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "keep-going", no_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },
@@ -59,178 +100,50 @@ static bool parse(struct options *opt, int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 's':
-			if (!parse_seeds(opt, optarg))
-				return false;
-			break;
-		case 'n':
-			opt->from = opt->to = strtoull(optarg, NULL, 0);
-			break;
-		case 'j':
-			opt->jobs = strtol(optarg, NULL, 0);
-			break;
-		case 'p':
-			opt->kind = profile_by_name(optarg);
-			if (opt->kind == PROFILES)
-				return false;
-			break;
-		case 'v':
-			opt->verbose = true;
-			break;
-		case 'k':
-			opt->keep_going = true;
-			break;
-		case 'h':
+		if (c == 'h') {
 			usage(stdout);
 			exit(0);
-		default:
+		}
+		if (c == 'v')
+			opt->verbose = true;
+		else if (c == 'k')
+			opt->keep_going = true;
+		else if (c == 'e')
+			*mode = MODE_ECHO;
+		else if (c == 'z')
+			*mode = MODE_SHRINK;
+		else if (!parse_one(opt, c, optarg))
 			return false;
-		}
 	}
-	return optind == argc && opt->jobs > 0;
-}
-
-static void add_run(struct tally *tally, const struct run_result *result)
-{
-	tally->done++;
-	tally->packets += result->packets;
-	tally->forwarded += result->forwarded;
-	tally->edited += result->edited;
-	tally->absorbed += result->absorbed;
-	tally->dropped += result->dropped;
-	tally->built += result->built;
-	tally->wanted += result->wanted;
-	tally->inserted += result->inserted;
-	tally->bytes += result->c2s_b + result->s2c_b;
-	tally->sim_ns += result->sim_ns;
-	if (result->waited_ns > tally->waited_ns)
-		tally->waited_ns = result->waited_ns;
-}
-
-static void one(const struct options *opt, uint64_t seed, struct tally *tally)
-{
-	struct run_result result;
-	struct profile profile;
-
-	profile_choose(&profile, seed, opt->kind);
-	if (!run_profile(&profile, opt->verbose, &result)) {
-		if (tally->failed++ == 0)
-			tally->first_failed = seed;
-		printf("FAIL seed %" PRIu64 " (%s, end %d) at %.6f s: %s\n", seed,
-		       profile_name(profile.kind), profile.end, (double)result.sim_ns / 1e9,
-		       result.fault);
-		fflush(stdout);
-	}
-	if (opt->verbose)
-		printf("seed %" PRIu64 " %s: %" PRIu64 " packets, %.3f s simulated, %" PRIu64
-		       " + %" PRIu64 " bytes, %u of %u insertions, longest wait %.3f s\n",
-		       seed, profile_name(profile.kind), result.packets,
-		       (double)result.sim_ns / 1e9, result.c2s_b, result.s2c_b, result.inserted,
-		       result.wanted, (double)result.waited_ns / 1e9);
-	add_run(tally, &result);
-}
-
-static void job(const struct options *opt, long number, struct tally *tally)
-{
-	for (uint64_t seed = opt->from + (uint64_t)number; seed <= opt->to;
-	     seed += (uint64_t)opt->jobs) {
-		one(opt, seed, tally);
-		if (tally->failed > 0 && !opt->keep_going)
-			return;
-	}
-}
-
-/* @return false when a job died. */
-static bool fork_jobs(const struct options *opt, struct tally *tallies)
-{
-	bool fine = true;
-	int status;
-
-	for (long i = 0; i < opt->jobs; i++) {
-		pid_t pid = fork();
-
-		if (pid < 0) {
-			perror("fork");
-			return false;
-		}
-		if (pid == 0) {
-			job(opt, i, &tallies[i]);
-			fflush(stdout);
-			_exit(0);
-		}
-	}
-	while (wait(&status) > 0)
-		fine &= WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	return fine;
-}
-
-static void sum_up(const struct options *opt, const struct tally *tallies, struct tally *sum)
-{
-	*sum = (struct tally){ 0 };
-	for (long i = 0; i < opt->jobs; i++) {
-		const struct tally *t = &tallies[i];
-
-		sum->done += t->done;
-		sum->failed += t->failed;
-		sum->packets += t->packets;
-		sum->forwarded += t->forwarded;
-		sum->edited += t->edited;
-		sum->absorbed += t->absorbed;
-		sum->dropped += t->dropped;
-		sum->built += t->built;
-		sum->wanted += t->wanted;
-		sum->inserted += t->inserted;
-		sum->bytes += t->bytes;
-		sum->sim_ns += t->sim_ns;
-		if (t->waited_ns > sum->waited_ns)
-			sum->waited_ns = t->waited_ns;
-	}
+	if (opt->scripts)
+		*mode = MODE_SCRIPTS;
+	return optind == argc;
 }
 
 int main(int argc, char **argv)
 {
-	struct options opt = { .from = 1, .to = 1000, .jobs = sysconf(_SC_NPROCESSORS_ONLN) };
-	struct timespec start, end;
-	struct tally *tallies, sum;
-	size_t size;
-	double s;
-	bool fine;
+	struct sim_options opt = {
+		.from = 1,
+		.to = 1000,
+		.jobs = sysconf(_SC_NPROCESSORS_ONLN),
+		.attempts = 20000,
+	};
+	enum mode mode = MODE_SEEDS;
 
-	if (!parse(&opt, argc, argv)) {
+	if (!parse(&opt, &mode, argc, argv)) {
 		usage(stderr);
 		return 2;
 	}
 	if ((uint64_t)opt.jobs > opt.to - opt.from + 1)
 		opt.jobs = (long)(opt.to - opt.from + 1);
-	size = (size_t)opt.jobs * sizeof(*tallies);
-	tallies = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (tallies == MAP_FAILED) {
-		perror("mmap");
-		return 1;
+	switch (mode) {
+	case MODE_SCRIPTS:
+		return sim_scripts(&opt);
+	case MODE_ECHO:
+		return sim_echo(&opt);
+	case MODE_SHRINK:
+		return sim_shrink(&opt);
+	default:
+		return sim_seeds(&opt);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	if (opt.jobs == 1) {
-		job(&opt, 0, &tallies[0]);
-		fine = true;
-	} else {
-		fine = fork_jobs(&opt, tallies);
-	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	s = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
-	sum_up(&opt, tallies, &sum);
-	printf("seeds %" PRIu64 "-%" PRIu64 ": %" PRIu64 " runs, %" PRIu64 " failed, %.1f s, "
-	       "%.0f runs/s\n"
-	       "packets %" PRIu64 ", through the box: %" PRIu64 " forwarded (%" PRIu64
-	       " with other numbers), %" PRIu64 " absorbed, %" PRIu64 " dropped, %" PRIu64
-	       " built\n"
-	       "%" PRIu64 " bytes delivered, %" PRIu64 " of %" PRIu64
-	       " insertions, longest wait %.1f s, %.0f s simulated\n",
-	       opt.from, opt.to, sum.done, sum.failed, s, (double)sum.done / s, sum.packets,
-	       sum.forwarded, sum.edited, sum.absorbed, sum.dropped, sum.built, sum.bytes,
-	       sum.inserted, sum.wanted, (double)sum.waited_ns / 1e9, (double)sum.sim_ns / 1e9);
-	munmap(tallies, size);
-	if (!fine)
-		printf("a job died\n");
-	return fine && sum.failed == 0 ? 0 : 1;
 }

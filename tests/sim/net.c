@@ -33,36 +33,65 @@ static void push(struct net *net, struct flight flight)
 	}
 }
 
-/* When a packet sent now arrives: in order, or late by a random jitter. */
-static uint64_t arrival(struct net *net, enum sim_link link, uint64_t now_ns)
+/* By how much a packet is too late; 0: it keeps its place. */
+static uint64_t draw_late(struct net *net, enum sim_link link)
 {
 	const struct link_cfg *cfg = &net->cfg[link];
-	uint64_t at_ns = now_ns + cfg->delay_ns;
 
 	if (cfg->jitter_ns > 0 && rng_chance(&net->rng, cfg->reorder_permille))
-		return at_ns + rng_range(&net->rng, 1, cfg->jitter_ns);
+		return rng_range(&net->rng, 1, cfg->jitter_ns);
+	return 0;
+}
+
+/* When a packet sent now arrives. */
+static uint64_t arrival(struct net *net, enum sim_link link, uint64_t now_ns, uint64_t late_ns)
+{
+	uint64_t at_ns = now_ns + net->cfg[link].delay_ns;
+
+	if (late_ns > 0)
+		return at_ns + late_ns;
 	if (at_ns < net->last_ns[link])
 		at_ns = net->last_ns[link];
 	net->last_ns[link] = at_ns;
 	return at_ns;
 }
 
+static void note(struct chooser *chooser, enum choice_kind kind, const struct sim_pkt *pkt,
+		 uint64_t now_ns)
+{
+	struct wk_tcp_seg seg;
+
+	if (chooser->tape && chooser->tape->playing && pkt_read(pkt, &seg))
+		choice_note(chooser, kind, "at %.3f ms: flags %02x seq %u len %u ack %u",
+			    (double)now_ns / 1e6, seg.flags, seg.seq, seg.data_len_b, seg.ack);
+}
+
 void net_send(struct net *net, enum sim_link link, struct sim_pkt *pkt, uint64_t now_ns)
 {
 	const struct link_cfg *cfg = &net->cfg[link];
+	struct chooser *chooser = &net->chooser[link];
+	bool twice = rng_chance(&net->rng, cfg->dup_permille), lost;
+	uint64_t late_ns = choose(chooser, CHOICE_TWICE, twice ? 1 + draw_late(net, link) : 0);
 
 	net->sent++;
-	if (rng_chance(&net->rng, cfg->dup_permille))
-		push(net, (struct flight){ .at_ns = arrival(net, link, now_ns),
+	if (late_ns > 0) {
+		note(chooser, CHOICE_TWICE, pkt, now_ns);
+		push(net, (struct flight){ .at_ns = arrival(net, link, now_ns, late_ns - 1),
 					   .order = net->order++,
 					   .link = link,
 					   .pkt = pkt_copy(pkt) });
-	if (rng_chance(&net->rng, cfg->loss_permille)) {
+	}
+	lost = choose(chooser, CHOICE_LOST, rng_chance(&net->rng, cfg->loss_permille));
+	late_ns = choose(chooser, CHOICE_LATE, lost ? 0 : draw_late(net, link));
+	if (lost) {
+		note(chooser, CHOICE_LOST, pkt, now_ns);
 		net->lost++;
 		free(pkt);
 		return;
 	}
-	push(net, (struct flight){ .at_ns = arrival(net, link, now_ns),
+	if (late_ns > 0)
+		note(chooser, CHOICE_LATE, pkt, now_ns);
+	push(net, (struct flight){ .at_ns = arrival(net, link, now_ns, late_ns),
 				   .order = net->order++,
 				   .link = link,
 				   .pkt = pkt });

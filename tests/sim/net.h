@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "rng.h"
+#include "choice.h"
 #include "wire.h"
 
 enum sim_link {
@@ -37,6 +37,7 @@ struct net {
 	struct link_cfg cfg[LINKS];
 	uint64_t last_ns[LINKS]; /* arrival of the latest packet that keeps its order */
 	struct sim_rng rng;
+	struct chooser chooser[LINKS]; /* they share the rng above */
 	struct flight *heap;
 	uint32_t n;
 	uint32_t cap;

@@ -15,6 +15,23 @@ const char *profile_name(enum profile_kind kind)
 	return names[kind];
 }
 
+static const char *const end_names[ENDS] = {
+	"client-first", "server-first", "both", "client-rst", "server-rst", "box-rst",
+};
+
+const char *profile_end_name(enum profile_end end)
+{
+	return end_names[end];
+}
+
+enum profile_end profile_end_by_name(const char *name)
+{
+	for (int i = 0; i < ENDS; i++)
+		if (strcmp(end_names[i], name) == 0)
+			return (enum profile_end)i;
+	return ENDS;
+}
+
 enum profile_kind profile_by_name(const char *name)
 {
 	for (int i = 0; i < PROFILES; i++)

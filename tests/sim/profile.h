@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "endpoint.h"
+#include "mistake.h"
 #include "net.h"
 #include "proto.h"
 #include "wk_tcp.h"
@@ -51,10 +52,15 @@ struct profile {
 	uint64_t switch_ns; /* of the mode, back and forth; 0: never */
 	bool starts_passive;
 	uint64_t noise_gap_ns; /* 0: none */
+	enum mistake mistake;  /* of the box */
+	uint64_t salt;         /* of the insertions; 0: chance */
 	struct sim_rng rng;    /* for the rest of the run */
 };
 
 void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind kind);
+const char *profile_end_name(enum profile_end end);
+/* @return ENDS for a name that is none. */
+enum profile_end profile_end_by_name(const char *name);
 const char *profile_name(enum profile_kind kind);
 /* @return PROFILES for a name that is none. */
 enum profile_kind profile_by_name(const char *name);

@@ -96,7 +96,7 @@ static uint32_t max_of(const struct proto_mix *mix, uint8_t kind)
 
 /* Lengths of replacements and wishes to be patched are in the payload: the judge reads nothing
  * else. */
-static void steer(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng)
+static void steer(struct proto_stream *stream, uint32_t to_b, bool patch)
 {
 	uint32_t at = stream->cuts[stream->n_cuts - 1];
 	struct proto_hdr hdr;
@@ -104,16 +104,30 @@ static void steer(struct proto_stream *stream, const struct proto_mix *mix, stru
 
 	proto_read(stream->bytes + at, &hdr);
 	if (hdr.kind == PROTO_REPL && hdr.len_b >= 2) {
-		uint32_t to = rng_chance(rng, 300) ? hdr.len_b : length(rng, mix->repl_max_b);
-
-		p[0] = (uint8_t)(to >> 8);
-		p[1] = (uint8_t)to;
+		p[0] = (uint8_t)(to_b >> 8);
+		p[1] = (uint8_t)to_b;
 		memset(stream->soft + at + PROTO_HDR_B, 0, 2);
 	}
 	if (hdr.kind == PROTO_SETTINGS && hdr.len_b >= 1) {
-		p[0] = rng_chance(rng, mix->patch_permille);
+		p[0] = patch;
 		stream->soft[at + PROTO_HDR_B] = 0;
 	}
+}
+
+/* Steers the latest frame by chance. */
+static void steer_drawn(struct proto_stream *stream, const struct proto_mix *mix,
+			struct sim_rng *rng)
+{
+	uint32_t to_b = 0;
+	struct proto_hdr hdr;
+	bool patch = false;
+
+	proto_read(stream->bytes + stream->cuts[stream->n_cuts - 1], &hdr);
+	if (hdr.kind == PROTO_REPL && hdr.len_b >= 2)
+		to_b = rng_chance(rng, 300) ? hdr.len_b : length(rng, mix->repl_max_b);
+	if (hdr.kind == PROTO_SETTINGS && hdr.len_b >= 1)
+		patch = rng_chance(rng, mix->patch_permille);
+	steer(stream, to_b, patch);
 }
 
 static void frames(struct proto_stream *stream, const struct proto_mix *mix, struct sim_rng *rng)
@@ -125,24 +139,35 @@ static void frames(struct proto_stream *stream, const struct proto_mix *mix, str
 		if (kind == PROTO_HEAD && i + 1 == mix->frames)
 			kind = PROTO_DATA;
 		append(stream, kind, i, length(rng, max_of(mix, kind)), rng);
-		steer(stream, mix, rng);
+		steer_drawn(stream, mix, rng);
 	}
+}
+
+static void preface(struct proto_stream *stream)
+{
+	grow(stream, PROTO_PREFACE_B);
+	memcpy(stream->bytes, PROTO_PREFACE, PROTO_PREFACE_B);
+	memset(stream->soft, 0, PROTO_PREFACE_B);
+	stream->cuts[stream->n_cuts++] = 0;
+	stream->len_b = PROTO_PREFACE_B;
+}
+
+/* No frame begins behind the end. */
+static void drop_cuts(struct proto_stream *stream)
+{
+	while (stream->n_cuts > 1 && stream->cuts[stream->n_cuts - 1] >= stream->len_b)
+		stream->n_cuts--;
 }
 
 void proto_make_client(struct proto_stream *stream, const struct proto_mix *mix,
 		       struct sim_rng *rng)
 {
 	*stream = (struct proto_stream){ 0 };
-	grow(stream, PROTO_PREFACE_B);
-	memcpy(stream->bytes, PROTO_PREFACE, PROTO_PREFACE_B);
-	memset(stream->soft, 0, PROTO_PREFACE_B);
-	stream->cuts[stream->n_cuts++] = 0;
-	stream->len_b = PROTO_PREFACE_B;
+	preface(stream);
 	frames(stream, mix, rng);
 	if (mix->truncated)
 		stream->len_b -= rng_range32(rng, 0, stream->len_b - PROTO_PREFACE_B) % 300;
-	while (stream->n_cuts > 1 && stream->cuts[stream->n_cuts - 1] >= stream->len_b)
-		stream->n_cuts--;
+	drop_cuts(stream);
 }
 
 void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix,
@@ -150,8 +175,59 @@ void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix,
 {
 	*stream = (struct proto_stream){ 0 };
 	append(stream, PROTO_SETTINGS, 0, rng_range32(rng, 0, 60), rng);
-	steer(stream, mix, rng);
+	steer_drawn(stream, mix, rng);
 	frames(stream, mix, rng);
+}
+
+void proto_add(struct proto_frames *frames, const struct proto_frame *frame)
+{
+	if (frames->n == frames->cap) {
+		frames->cap = frames->cap ? 2 * frames->cap : 16;
+		frames->frames = realloc(frames->frames, frames->cap * sizeof(*frames->frames));
+		if (!frames->frames)
+			abort();
+	}
+	frames->frames[frames->n++] = *frame;
+}
+
+void proto_from_frames(struct proto_stream *stream, bool client, const struct proto_frames *frames)
+{
+	struct sim_rng fill = { .state = client };
+	uint32_t most_b;
+
+	*stream = (struct proto_stream){ 0 };
+	if (client)
+		preface(stream);
+	for (uint32_t i = 0; i < frames->n; i++) {
+		const struct proto_frame *frame = &frames->frames[i];
+
+		append(stream, frame->kind, i, frame->len_b, &fill);
+		steer(stream, frame->to_b, frame->patch);
+	}
+	most_b = stream->len_b - (client ? PROTO_PREFACE_B : 0);
+	stream->len_b -= frames->cut_b < most_b ? frames->cut_b : most_b;
+	drop_cuts(stream);
+}
+
+void proto_to_frames(const struct proto_stream *stream, bool client, struct proto_frames *frames)
+{
+	uint32_t end = stream->len_b;
+
+	frames->n = 0;
+	for (uint32_t i = client; i < stream->n_cuts; i++) {
+		const uint8_t *p = stream->bytes + stream->cuts[i];
+		struct proto_frame frame;
+		struct proto_hdr hdr;
+
+		proto_read(p, &hdr);
+		frame = (struct proto_frame){ .kind = hdr.kind, .len_b = hdr.len_b };
+		if (hdr.kind == PROTO_REPL && hdr.len_b >= 2)
+			frame.to_b = (uint32_t)p[PROTO_HDR_B] << 8 | p[PROTO_HDR_B + 1];
+		frame.patch = hdr.kind == PROTO_SETTINGS && hdr.len_b >= 1 && p[PROTO_HDR_B] == 1;
+		proto_add(frames, &frame);
+		end = stream->cuts[i] + PROTO_HDR_B + hdr.len_b;
+	}
+	frames->cut_b = end - stream->len_b;
 }
 
 void proto_free(struct proto_stream *stream)

@@ -59,6 +59,22 @@ struct proto_mix {
 	bool truncated;          /* ends inside a frame */
 };
 
+/* A frame as a script names it. */
+struct proto_frame {
+	uint8_t kind;
+	uint32_t len_b;
+	uint32_t to_b; /* REPL: payload of the replacement */
+	bool patch;    /* SETTINGS */
+};
+
+/* A whole stream, the client's preface left out. Heap. */
+struct proto_frames {
+	struct proto_frame *frames;
+	uint32_t n;
+	uint32_t cap;
+	uint32_t cut_b; /* so much of the end is missing */
+};
+
 void proto_read(const uint8_t *p, struct proto_hdr *hdr);
 void proto_write(uint8_t *p, uint32_t len_b, uint8_t kind, uint32_t id);
 
@@ -66,6 +82,10 @@ void proto_make_client(struct proto_stream *stream, const struct proto_mix *mix,
 		       struct sim_rng *rng);
 void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix,
 		       struct sim_rng *rng);
+/* The stream that the frames describe, and back; the content of payload is not described. */
+void proto_from_frames(struct proto_stream *stream, bool client, const struct proto_frames *frames);
+void proto_to_frames(const struct proto_stream *stream, bool client, struct proto_frames *frames);
+void proto_add(struct proto_frames *frames, const struct proto_frame *frame);
 void proto_free(struct proto_stream *stream);
 
 /* The replacement of a whole REPL frame. @return its length; out has room for PROTO_REPL_MAX_B. */

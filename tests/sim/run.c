@@ -8,6 +8,7 @@
 #include "box.h"
 #include "noise.h"
 #include "reference.h"
+#include "script.h"
 
 #define LIMIT_NS (900ull * 1000000000ull)
 #define DRAIN_NS (8ull * 1000000000ull)
@@ -15,6 +16,7 @@
 
 struct run {
 	const struct profile *profile;
+	struct script *played, *recorded; /* NULL: not */
 	struct proto_stream c2s, s2c;
 	struct ep client, server;
 	struct box box;
@@ -74,29 +76,82 @@ static struct ep_stream as_stream(const struct proto_stream *from, bool soft)
 	};
 }
 
-static void run_init(struct run *run, const struct profile *profile, bool verbose,
-		     struct run_result *result)
+static void make_streams(struct run *run, struct sim_rng streams)
+{
+	const struct profile *profile = run->profile;
+
+	if (run->played) {
+		proto_from_frames(&run->c2s, true, &run->played->frames[WK_C2S]);
+		proto_from_frames(&run->s2c, false, &run->played->frames[WK_S2C]);
+		return;
+	}
+	proto_make_client(&run->c2s, &profile->client_mix, &streams);
+	proto_make_server(&run->s2c, &profile->server_mix, &streams);
+	if (run->recorded) {
+		proto_to_frames(&run->c2s, true, &run->recorded->frames[WK_C2S]);
+		proto_to_frames(&run->s2c, false, &run->recorded->frames[WK_S2C]);
+	}
+}
+
+static struct chooser chooser(const struct run *run, int part, struct sim_rng rng)
+{
+	struct script *script = run->played ? run->played : run->recorded;
+
+	return (struct chooser){
+		.rng = rng,
+		.tape = script ? &script->tape : NULL,
+		.part = (uint8_t)part,
+	};
+}
+
+/* The peers, the links and the attacker, each with its own source of decisions. */
+static void init_parts(struct run *run, struct sim_rng *rng, const struct ep_stream *c2s,
+		       const struct ep_stream *s2c)
+{
+	const struct profile *profile = run->profile;
+	struct chooser c = chooser(run, PART_CLIENT, rng_fork(rng)), s;
+
+	s = chooser(run, PART_SERVER, rng_fork(rng));
+	ep_init(&run->client, &profile->client, c2s, &c, from_client, run);
+	ep_init(&run->server, &profile->server, s2c, &s, from_server, run);
+	memcpy(run->net.cfg, profile->link, sizeof(run->net.cfg));
+	run->net.rng = rng_fork(rng);
+	for (int i = 0; i < LINKS; i++)
+		run->net.chooser[i] = chooser(run, PART_LINK + i, run->net.rng);
+}
+
+static void init_noise(struct run *run, struct sim_rng rng)
+{
+	noise_init(&run->noise, run->profile->noise_gap_ns, rng);
+	if (run->played)
+		run->noise.played = &run->played->attacks;
+	if (run->recorded)
+		run->noise.recorded = &run->recorded->attacks;
+}
+
+static void run_init(struct run *run, const struct profile *profile, bool verbose)
 {
 	struct sim_rng rng = profile->rng, streams = rng_fork(&rng);
 	bool lies = profile->client.lie_permille > 0;
 	struct box_cfg box = {
 		.passive = profile->kind == PROFILE_PASSIVE || profile->starts_passive,
 		.verbose = verbose,
+		.mistake = profile->mistake,
 		.limits = profile->limits,
 	};
 	struct ep_stream c2s, s2c;
+	uint64_t salt;
 
-	*run = (struct run){ .profile = profile, .verbose = verbose, .result = result };
-	*result = (struct run_result){ 0 };
-	proto_make_client(&run->c2s, &profile->client_mix, &streams);
-	proto_make_server(&run->s2c, &profile->server_mix, &streams);
+	make_streams(run, streams);
 	c2s = as_stream(&run->c2s, lies);
 	s2c = as_stream(&run->s2c, false);
-	ep_init(&run->client, &profile->client, &c2s, rng_fork(&rng), from_client, run);
-	ep_init(&run->server, &profile->server, &s2c, rng_fork(&rng), from_server, run);
-	memcpy(run->net.cfg, profile->link, sizeof(run->net.cfg));
-	run->net.rng = rng_fork(&rng);
-	box_init(&run->box, &box, rng_next(&rng), profile->insert_max_b);
+	init_parts(run, &rng, &c2s, &s2c);
+	salt = rng_next(&rng);
+	if (run->played)
+		salt = profile->salt;
+	if (run->recorded)
+		run->recorded->profile.salt = salt;
+	box_init(&run->box, &box, salt, profile->insert_max_b);
 	run->box.send = from_box;
 	run->box.user = run;
 	run->box.poke_ns = profile->poke_ns;
@@ -108,7 +163,7 @@ static void run_init(struct run *run, const struct profile *profile, bool verbos
 	run->box.check.lies = lies;
 	run->box.check.got[WK_C2S] = &run->server.got;
 	run->box.check.got[WK_S2C] = &run->client.got;
-	noise_init(&run->noise, profile->noise_gap_ns, rng_fork(&rng));
+	init_noise(run, rng_fork(&rng));
 }
 
 static void run_fini(struct run *run)
@@ -294,36 +349,65 @@ static bool finished(const struct run *run)
 		(run->client.state == EP_DEAD && run->server.state == EP_LISTEN));
 }
 
-bool run_profile(const struct profile *profile, bool verbose, struct run_result *result)
+static void tell(const struct run *run)
 {
-	struct run run;
+	struct run_result *result = run->result;
 
-	run_init(&run, profile, verbose, result);
-	while (!finished(&run)) {
-		if (!step(&run)) {
-			fail(&run, "both sides wait for ever");
+	result->packets = run->net.sent;
+	result->sim_ns = run->now_ns;
+	result->c2s_b = ep_received_b(&run->server);
+	result->s2c_b = ep_received_b(&run->client);
+	result->waited_ns = run->box.waited_ns;
+	result->wanted = run->box.judge.wanted;
+	result->forwarded = run->box.forwarded;
+	result->edited = run->box.edited;
+	result->absorbed = run->box.absorbed;
+	result->dropped = run->box.dropped;
+	result->built = run->box.built;
+}
+
+static bool run_all(struct run *run, const struct profile *profile, bool verbose,
+		    struct run_result *result)
+{
+	run->profile = profile;
+	run->verbose = verbose;
+	run->result = result;
+	*result = (struct run_result){ 0 };
+	run_init(run, profile, verbose);
+	while (!finished(run)) {
+		if (!step(run)) {
+			fail(run, "both sides wait for ever");
 			break;
 		}
-		if (run.now_ns > LIMIT_NS) {
-			fail(&run, "not finished in time");
+		if (run->now_ns > LIMIT_NS) {
+			fail(run, "not finished in time");
 			break;
 		}
 	}
 	if (!result->fault[0])
-		finish(&run);
-	if (aborted(&run) && profile->end < END_CLIENT_RST && !run.box.excused)
-		fail(&run, "a connection was reset that nobody reset");
-	result->packets = run.net.sent;
-	result->sim_ns = run.now_ns;
-	result->c2s_b = ep_received_b(&run.server);
-	result->s2c_b = ep_received_b(&run.client);
-	result->waited_ns = run.box.waited_ns;
-	result->wanted = run.box.judge.wanted;
-	result->forwarded = run.box.forwarded;
-	result->edited = run.box.edited;
-	result->absorbed = run.box.absorbed;
-	result->dropped = run.box.dropped;
-	result->built = run.box.built;
-	run_fini(&run);
+		finish(run);
+	if (aborted(run) && profile->end < END_CLIENT_RST && !run->box.excused)
+		fail(run, "a connection was reset that nobody reset");
+	tell(run);
+	run_fini(run);
 	return !result->fault[0];
+}
+
+bool run_profile(const struct profile *profile, bool verbose, struct script *record,
+		 struct run_result *result)
+{
+	struct run run = { .recorded = record };
+
+	if (record) {
+		record->profile = *profile;
+		record->tape.playing = false;
+	}
+	return run_all(&run, profile, verbose, result);
+}
+
+bool run_script(struct script *script, bool verbose, struct run_result *result)
+{
+	struct run run = { .played = script };
+
+	return run_all(&run, &script->profile, verbose, result);
 }

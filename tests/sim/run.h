@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "profile.h"
+#include "script.h"
 
 struct run_result {
 	char fault[320]; /* empty: passed */
@@ -17,5 +17,10 @@ struct run_result {
 	uint64_t forwarded, edited, absorbed, dropped, built;
 };
 
-/* @return true when every check held. */
-bool run_profile(const struct profile *profile, bool verbose, struct run_result *result);
+/* Runs what chance makes of the profile. record: an empty script gets what is decided, NULL: nobody
+ * wants it.
+ * @return true when every check held. */
+bool run_profile(const struct profile *profile, bool verbose, struct script *record,
+		 struct run_result *result);
+/* Runs a script, and notes in it what its decisions met. */
+bool run_script(struct script *script, bool verbose, struct run_result *result);
