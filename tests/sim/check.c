@@ -53,9 +53,11 @@ static void in_syn(struct check *check, enum wk_dir dir, const struct wk_tcp_seg
 	}
 }
 
-/* The acknowledgement in a packet of dir, for the other stream. */
-static void in_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg)
+/* The acknowledgement in a packet of dir, for the other stream. In one that lies beyond the window
+ * of its own stream it need not be believed. */
+static void in_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg, int64_t seq)
 {
+	const struct check_half *own = &check->half[dir];
 	struct check_half *half = &check->half[wk_dir_flip(dir)];
 	uint8_t shift = check->scaled && !(seg->flags & WK_TCP_SYN) ? check->half[dir].shift : 0;
 	int64_t ack = wk_seq_unwrap(half->isn, seg->ack, half->ack_max);
@@ -75,6 +77,9 @@ static void in_ack(struct check *check, enum wk_dir dir, const struct wk_tcp_seg
 		return;
 	if ((uint64_t)ack > half->ack_max)
 		half->ack_max = (uint64_t)ack;
+	if ((uint64_t)ack > half->ack_sure &&
+	    (!own->edge_in_max || seq <= (int64_t)own->edge_in_max))
+		half->ack_sure = (uint64_t)ack;
 	if (edge > half->edge_max)
 		half->edge_max = edge;
 }
@@ -98,7 +103,7 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 	}
 	check->counts = seq + (int64_t)seg->data_len_b >= (int64_t)half->ack_in_max;
 	if (seg->flags & WK_TCP_ACK)
-		in_ack(check, dir, seg);
+		in_ack(check, dir, seg, seq);
 	if (seg->has_ts && (int32_t)(seg->tsval - half->ts_in) > 0)
 		half->ts_in = seg->tsval;
 }
@@ -183,9 +188,9 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 	uint64_t end = off + seg->data_len_b;
 	uint64_t unit = check->scaled ? 1ull << peer->shift : 1;
 
-	if (off < half->ack_max)
+	if (off < half->ack_sure)
 		check_fail(check, "I2: byte %lu of stream %d left, acknowledged to %lu", off, dir,
-			   half->ack_max);
+			   half->ack_sure);
 	if (dir == WK_C2S)
 		check_judged(check, end);
 	if (seg->data_len_b + seg->opts_len_b > peer->mss)

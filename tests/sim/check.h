@@ -29,6 +29,7 @@ struct check_half {
 	struct ranges seen; /* in: what has arrived at the box */
 	uint64_t fin_in;
 	uint64_t ack_max;  /* out: highest acknowledgement of its receiver that has arrived */
+	uint64_t ack_sure; /* out: the same, of packets inside their own window */
 	uint64_t edge_max; /* out: highest right edge, as it arrived */
 	/* The same in packets at numbers that nobody looks at, too: known to be true. */
 	uint64_t ack_heard, edge_heard;

@@ -211,7 +211,7 @@ void check_deleted(struct check *check)
 	const struct judge_dir *d = &check->judge->dir[WK_C2S];
 	const struct check_half *half = &check->half[WK_C2S];
 
-	if (d->in_b > 0 && half->ack_max >= 1 + d->out_b && half->ack_in_max < 1 + d->in_b)
+	if (d->in_b > 0 && half->ack_sure >= 1 + d->out_b && half->ack_in_max < 1 + d->in_b)
 		check_fail(check, "deleted bytes to %lu wait, acknowledged to %lu", 1 + d->in_b,
 			   half->ack_in_max);
 }
