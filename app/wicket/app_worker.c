@@ -47,6 +47,7 @@ static void tcp_limits(const struct wk_conf *conf, struct wk_tcp_limits *tcp)
 	tcp->rto_min_ns = conf->limits.rto_min_ms * WK_NS_PER_MS;
 	tcp->owned_retries = conf->limits.owned_retries;
 	tcp->insert_wait_ns = conf->limits.insert_wait_s * WK_NS_PER_S;
+	tcp->insert_total_ns = conf->limits.insert_total_s * WK_NS_PER_S;
 	tcp->closed_ns = conf->limits.closed_s * WK_NS_PER_S;
 	tcp->syn_ns = conf->limits.syn_s * WK_NS_PER_S;
 	tcp->idle_ns = conf->limits.idle_s * WK_NS_PER_S;

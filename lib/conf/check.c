@@ -192,6 +192,11 @@ static int check_limits(struct reader *reader, const config_setting_t *root)
 				      "limits.fragments (%u) is below workers (%u): each has its "
 				      "share",
 				      conf->limits.fragments, conf->workers);
+	if (conf->limits.insert_total_s < conf->limits.insert_wait_s)
+		return wk_conf_refuse(reader, limit_at(root, "insert_total_s"),
+				      "limits.insert_total_s (%u) is below limits.insert_wait_s "
+				      "(%u), which is part of it",
+				      conf->limits.insert_total_s, conf->limits.insert_wait_s);
 	if (conf->limits.hold_us > 1000 * conf->limits.rto_min_ms / 2)
 		return wk_conf_refuse(reader, limit_at(root, "hold_us"),
 				      "limits.hold_us (%u) is above half of limits.rto_min_ms "

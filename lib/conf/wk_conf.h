@@ -173,6 +173,7 @@ struct wk_conf {
 		uint32_t rto_min_ms;
 		uint32_t owned_retries;
 		uint32_t insert_wait_s;
+		uint32_t insert_total_s;
 		uint32_t closed_s;
 		uint32_t idle_s;
 		uint32_t syn_s;

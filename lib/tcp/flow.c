@@ -17,6 +17,7 @@ const struct wk_tcp_limits wk_tcp_limits_default = {
 	.rto_max_ns = 60 * S_NS,
 	.owned_retries = 10,
 	.insert_wait_ns = 30 * S_NS,
+	.insert_total_ns = 900 * S_NS,
 	.closed_ns = 60 * S_NS,
 	.syn_ns = 30 * S_NS,
 	.idle_ns = 7440 * S_NS,
@@ -55,6 +56,7 @@ static void established(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg 
 	if (c->fatal)
 		return;
 	ledger_retire(c, stream(c->flow, dir));
+	insert_watch(c);
 	close_check(c);
 	invariant_check(c);
 }
@@ -136,8 +138,8 @@ uint64_t wk_tcp_deadline(const struct wk_tcp_flow *flow, const struct wk_tcp_lim
 		if (flow->half[d].rto_at_ns < due)
 			due = flow->half[d].rto_at_ns;
 	}
-	if (flow->insert_ns != 0 && flow->insert_ns + limits->insert_wait_ns < due)
-		due = flow->insert_ns + limits->insert_wait_ns;
+	if (insert_due(flow, limits) < due)
+		due = insert_due(flow, limits);
 	return due;
 }
 
@@ -184,12 +186,8 @@ bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 		hold_timer(&c, (enum wk_dir)d);
 		rto_timer(&c, (enum wk_dir)d);
 	}
-	if (!c.fatal && flow->insert_ns != 0 &&
-	    env->now_ns >= flow->insert_ns + env->limits->insert_wait_ns) {
-		if (!stream(flow, WK_S2C)->fin_out && env->hooks->pending(env->user) > 0)
-			wk_tcp_reset(flow, env, NULL, 0);
-		flow->insert_ns = 0;
-	}
+	if (!c.fatal)
+		insert_timer(&c);
 	return true;
 }
 
@@ -200,6 +198,7 @@ void wk_tcp_poke(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 
 	if (insert_try(&c))
 		emit(&c, WK_S2C, s2c->nxt_out, s2c->e_out, NULL, 0, WK_TCP_PSH);
+	insert_watch(&c);
 }
 
 void wk_tcp_fini(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)

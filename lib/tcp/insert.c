@@ -13,6 +13,55 @@ static bool may_insert(const struct wk_tcp_flow *flow)
 	       half->nxt_out <= half->e_out && !half->fin_out;
 }
 
+static void wait_from_now(struct ctx *c, bool another)
+{
+	if (c->flow->insert_ns != 0 && !another)
+		return;
+	c->flow->insert_ns = c->env->now_ns;
+	c->flow->moved_ns = c->env->now_ns;
+}
+
+/* Bytes are missing, or under way to the client: before its sender has sent them again, which may
+ * be a while if its timer has doubled a few times, no place can be reached. */
+static bool is_lossy(const struct wk_tcp_half *half)
+{
+	return half->ooo || half->nxt_out > half->b_out;
+}
+
+void insert_watch(struct ctx *c)
+{
+	struct wk_tcp_flow *flow = c->flow;
+	const struct wk_tcp_half *half = stream(flow, WK_S2C);
+	uint64_t out = half->e_out + half->b_out;
+
+	if (flow->insert_ns == 0 || (out == flow->moved_out && !is_lossy(half)))
+		return;
+	flow->moved_out = out;
+	flow->moved_ns = c->env->now_ns;
+}
+
+uint64_t insert_due(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits)
+{
+	uint64_t due = flow->insert_ns + limits->insert_total_ns;
+
+	if (flow->insert_ns == 0)
+		return NEVER;
+	if (is_lossy(&flow->half[WK_S2C]) || due < flow->moved_ns + limits->insert_wait_ns)
+		return due;
+	return flow->moved_ns + limits->insert_wait_ns;
+}
+
+void insert_timer(struct ctx *c)
+{
+	struct wk_tcp_flow *flow = c->flow;
+
+	if (c->env->now_ns < insert_due(flow, c->env->limits))
+		return;
+	if (!stream(flow, WK_S2C)->fin_out && c->env->hooks->pending(c->env->user) > 0)
+		wk_tcp_reset(flow, c->env, NULL, 0);
+	flow->insert_ns = 0;
+}
+
 /* Moves what waits into the ledger at E. The caller sends it. @return true if there was something.
  */
 bool insert_try(struct ctx *c)
@@ -33,8 +82,7 @@ bool insert_try(struct ctx *c)
 	while ((len = c->env->hooks->pending(c->env->user)) > 0) {
 		room = half->edge_out > half->e_out ? half->edge_out - half->e_out : 0;
 		if (!may_insert(c->flow) || room < len) {
-			if (c->flow->insert_ns == 0)
-				c->flow->insert_ns = c->env->now_ns;
+			wait_from_now(c, any);
 			c->flow->insert_b = len;
 			return any;
 		}

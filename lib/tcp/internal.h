@@ -217,6 +217,10 @@ void consume_fin(struct ctx *c, enum wk_dir dir);
 
 /* insert.c */
 bool insert_try(struct ctx *c);
+/* After each packet: has anything moved towards the place of the insertion that waits? */
+void insert_watch(struct ctx *c);
+uint64_t insert_due(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits);
+void insert_timer(struct ctx *c);
 /* Right edge that the server may be given while an insertion waits for room. */
 uint64_t insert_edge_cap(struct ctx *c, uint64_t edge_in);
 

@@ -95,5 +95,7 @@ struct wk_tcp_flow {
 	uint64_t again_ns;  /* until when the answers to bytes that came again are spent */
 	uint64_t insert_ns; /* since when an insertion waits for its place, 0: none */
 	uint32_t insert_b;  /* its length */
+	uint64_t moved_ns;  /* when anything last moved towards that place */
+	uint64_t moved_out; /* and how far */
 	struct wk_tcp_half half[WK_DIRS];
 };

@@ -169,6 +169,7 @@ static const struct {
 	/* Limits that contradict each other. */
 	{ BASE "limits = {\nflow_hold_kib = 32; };", 3, "below limits.header_block_kib" },
 	{ BASE "limits = {\n\nheld_kib = 1024; };", 4, "no room for one connection" },
+	{ BASE "limits = {\ninsert_total_s = 29; };", 3, "below limits.insert_wait_s" },
 	{ BASE "limits = {\nhold_us = 10000;\nrto_min_ms = 10; };", 3, "would retransmit" },
 };
 

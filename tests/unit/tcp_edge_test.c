@@ -156,6 +156,80 @@ static void a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary(
 	close_world(&w);
 }
 
+/* A reply waits for the end of the server's frame. */
+static void let_a_reply_wait(struct world *w)
+{
+	open_world(w, false);
+	from_server(w, "f123");
+	w->c_ack += 4;
+	from_client(w, "");
+	from_client(w, "d123456789");
+	assert_int_equal(w->replies, 1);
+}
+
+static bool alive_after(struct world *w, uint64_t s)
+{
+	w->env.now_ns += s * 1000 * MS;
+	w->n_sent = 0;
+	wk_tcp_timer(&w->flow, &w->env);
+	return wk_tcp_state(&w->flow) == WK_TCP_ST_ESTABLISHED;
+}
+
+static void a_reply_waits_as_long_as_something_moves(void **state)
+{
+	struct world w;
+
+	(void)state;
+	let_a_reply_wait(&w);
+	assert_true(alive_after(&w, 29));
+	assert_false(alive_after(&w, 1));
+	assert_int_equal(w.n_sent, 2);
+	assert_true(w.sent[0].out.flags & w.sent[1].out.flags & WK_TCP_RST);
+	close_world(&w);
+	/* A byte now and then. */
+	let_a_reply_wait(&w);
+	for (int i = 0; i < 5; i++) {
+		assert_true(alive_after(&w, 29));
+		from_server(&w, "4");
+		w.c_ack++;
+		from_client(&w, "");
+	}
+	assert_true(alive_after(&w, 29));
+	from_server(&w, "9");
+	assert_int_equal(w.replies, 0);
+	close_world(&w);
+}
+
+/* Nothing is wrong when the server's timer has doubled beyond 30 s. */
+static void a_reply_waits_behind_a_hole_for_longer(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (int lost_behind = 0; lost_behind < 2; lost_behind++) {
+		for (int filled = 0; filled < 2; filled++) {
+			let_a_reply_wait(&w);
+			/* Lost before it came here, or on its way to the client. */
+			if (lost_behind)
+				from_server(&w, "4567");
+			else
+				give(&w, WK_S2C, w.s_seq + 2, WK_TCP_ACK, "67");
+			assert_true(alive_after(&w, 899));
+			if (!filled) {
+				assert_false(alive_after(&w, 1));
+				close_world(&w);
+				continue;
+			}
+			w.s_seq = ISN_S + 5;
+			from_server(&w, "456789");
+			w.c_ack += 6;
+			from_client(&w, "");
+			assert_int_equal(w.replies, 0);
+			close_world(&w);
+		}
+	}
+}
+
 /* Without it the server would go on asking for it. */
 static void a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data(void **state)
 {
@@ -258,6 +332,8 @@ int main(void)
 		cmocka_unit_test(what_went_on_out_of_order_may_be_acknowledged_while_it_is_held),
 		cmocka_unit_test(
 			a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary),
+		cmocka_unit_test(a_reply_waits_as_long_as_something_moves),
+		cmocka_unit_test(a_reply_waits_behind_a_hole_for_longer),
 		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
 		cmocka_unit_test(a_third_ack_with_another_number_opens_nothing),
 		cmocka_unit_test(a_syn_inside_a_connection_is_the_servers_to_answer),
