@@ -9,6 +9,8 @@
 #define PORT_FIRST 10000u
 #define WINDOW     65535u
 
+#define INDEXED_MAX 8u /* denied paths in a table: none is pushed out, an index is one byte */
+
 static struct conn *conns;
 static uint32_t n_conns;
 
@@ -127,7 +129,8 @@ static void begin_call(uint32_t number, enum step step)
 		conn->indexed++;
 	conn->stream = conn->calls++ ? conn->stream + 2 : 1;
 	if (step == STEP_DENIED)
-		what = number % 2 && conn->calls > 1 ? SAY_CALL_ODD : SAY_DENIED;
+		what = number % 2 && conn->calls > 1 && conn->indexed < INDEXED_MAX ? SAY_CALL_ODD
+										    : SAY_DENIED;
 	say(number, CLIENT, what, false);
 }
 
