@@ -44,6 +44,9 @@ struct wk_op_list {
 	/* Bytes from the end of the last operation to the next frame boundary, or
 	 * WK_OP_BOUNDARY_UNKNOWN inside a frame header. */
 	uint32_t to_boundary_b;
+	/* Client to server: so many bytes after the last operation will be PASS whatever they say,
+	 * and whatever is shown before them. Those that come out of order may go on at once. */
+	uint32_t pass_b;
 	struct wk_op ops[WK_OP_LIST_MAX];
 };
 

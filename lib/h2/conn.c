@@ -81,6 +81,7 @@ int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, ui
 
 	ops->n = 0;
 	ops->to_boundary_b = WK_OP_BOUNDARY_UNKNOWN;
+	ops->pass_b = 0;
 	if (conn->error != WK_H2_E_OK)
 		return -1;
 	if (dir == WK_C2S && held_too_long(conn, env))
@@ -93,6 +94,8 @@ int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, ui
 	if (dir == WK_C2S)
 		note_held(conn, &cut);
 	ops->to_boundary_b = to_boundary(conn, dir);
+	if (dir == WK_C2S && conn->data_op == WK_OP_PASS)
+		ops->pass_b = conn->data_left_b;
 	if (ops->n > 0)
 		ops->ops[ops->n - 1].boundary = ops->to_boundary_b == 0;
 	return 0;

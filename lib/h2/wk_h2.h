@@ -177,10 +177,10 @@ struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env);
 void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem);
 
 /* Judges data[len_b], the in-order bytes of dir from the first one not yet covered by an operation.
- * Fills ops as wk_op.h says (n and to_boundary_b included). As long as it covers something, call it
- * again with the rest: it returns after a REPL or PATCH (their bytes live in the lcore's scratch),
- * at a boundary where something may be inserted, and in front of a fault, which the next call
- * tells.
+ * Fills ops as wk_op.h says (n, to_boundary_b and pass_b included). As long as it covers something,
+ * call it again with the rest: it returns after a REPL or PATCH (their bytes live in the lcore's
+ * scratch), at a boundary where something may be inserted, and in front of a fault, which the next
+ * call tells.
  * @return 0, or -1 when the connection must end: wk_h2_error and wk_h2_farewell tell why. */
 int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
 	       const struct wk_h2_env *env, struct wk_op_list *ops);

@@ -41,6 +41,7 @@ static int pass_all(struct wk_insp_flow *flow, uint32_t len_b, struct wk_op_list
 	flow->blind = true;
 	ops->n = 0;
 	ops->to_boundary_b = WK_OP_BOUNDARY_UNKNOWN;
+	ops->pass_b = 0;
 	wk_op_push(ops, WK_OP_PASS, len_b, false);
 	return 0;
 }

@@ -70,9 +70,10 @@ static bool is_pure(const struct wk_tcp_seg *seg)
  * takes the wait for a round trip if an ACK covers nothing that it has sent twice (RFC 6298 3). The
  * last of these ACKs goes on, and if it does not come, a duplicate or the answer to a
  * retransmission says as much. */
-static bool amid_drained(const struct wk_tcp_half *half, bool advanced)
+static bool amid_drained(const struct ctx *c, const struct wk_tcp_half *half, bool advanced)
 {
-	return advanced && half->b_out < half->drained_out && half->b_out < half->e_out;
+	return !c->flow->sack_on && advanced && half->b_out < half->drained_out &&
+	       half->b_out < half->e_out;
 }
 
 /* What the receiver's news make possible in its stream: bytes that waited for its window, ownership
@@ -157,6 +158,6 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	if (is_pure(seg) && !news->acked && !news->edge)
 		news->suppress = (news->old && seg->n_sack == 0) || advanced || hole_is_owned(half);
 	if (is_pure(seg) && seg->n_sack == 0)
-		news->suppress |= amid_drained(half, advanced);
+		news->suppress |= amid_drained(c, half, advanced);
 	return !c->fatal;
 }

@@ -89,13 +89,16 @@ static bool apply_list(struct ctx *c, enum wk_dir dir, struct view *view,
 		half->at_boundary = op->boundary;
 		half->was_boundary |= op->boundary;
 		half->to_boundary_b = op->boundary ? 0 : WK_OP_BOUNDARY_UNKNOWN;
+		half->pass_in = 0;
 		if (op->boundary && dir == WK_S2C)
 			insert_try(c);
 		if (c->fatal)
 			return false;
 	}
-	if (ops->n > 0)
+	if (ops->n > 0) {
 		half->to_boundary_b = ops->to_boundary_b;
+		half->pass_in = half->e_in + ops->pass_b;
+	}
 	return true;
 }
 
@@ -107,6 +110,7 @@ static bool judge(struct ctx *c, enum wk_dir dir, struct view *view)
 		ops.n = 0;
 		ops.gone_b = gone_b(stream(c->flow, dir), view->len_b - view->done_b);
 		ops.to_boundary_b = WK_OP_BOUNDARY_UNKNOWN;
+		ops.pass_b = 0;
 		if (c->env->hooks->judge(c->env->user, dir, view->data + view->done_b,
 					 view->len_b - view->done_b, &ops) < 0) {
 			close_fail(c);

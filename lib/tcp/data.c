@@ -169,54 +169,82 @@ static void ledger_full(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg 
 	set_drop(c->result, WK_DROP_LEDGER_CAP);
 }
 
-/* Server to client, out-of-order segments go on at once: nothing in them can be denied. Not while
- * an insertion may still change their numbers, nor before the server's first frame has passed. */
-static bool ooo_may_pass(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
-			 const struct ack_news *news)
+/* May an out-of-order segment that ends at `end` go on at once? Server to client nothing can be
+ * denied; but an insertion that waits goes to the next frame boundary, and before the server's
+ * first frame nothing may be out. Client to server, only the rest of a DATA frame that is let
+ * through. */
+static bool ooo_may_pass(const struct ctx *c, enum wk_dir dir, const struct wk_tcp_half *half,
+			 uint64_t end, bool fin)
 {
-	struct wk_tcp_half *half = stream(c->flow, dir);
-
 	if (c->flow->passive)
 		return true;
-	return dir == WK_S2C && half->was_boundary && half->n_edits == 0 &&
-	       c->flow->insert_ns == 0 && half->owned_in <= half->e_in && half->held_len_b == 0 &&
-	       (seg->n_sack == 0 || ack_as_is(c, dir, news));
+	if (half->held_len_b > 0 || half->owned_in > half->e_in ||
+	    (half->e_in != half->e_out && half->e_out + (end - half->e_in) > half->edge_out))
+		return false;
+	if (dir == WK_C2S)
+		return end <= half->pass_in && !fin; /* which is judged in its place */
+	if (!half->was_boundary || c->flow->insert_ns == 0)
+		return half->was_boundary;
+	return half->to_boundary_b != WK_OP_BOUNDARY_UNKNOWN &&
+	       end <= half->e_in + half->to_boundary_b;
+}
+
+static void ooo_pass(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
+		     const struct ack_news *news)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t seq_out = half->e_out + (in - half->e_in);
+	struct src src = { in, seg->data, seg->data_len_b };
+	uint32_t emitted = c->emitted[dir];
+
+	if (seg->n_sack == 0 || c->flow->passive || ack_as_is(c, dir, news)) {
+		sent_up_to(half, seq_out + seg->data_len_b + (is_fin(seg) ? 1 : 0));
+		forward(c, dir, seg, seq_out, half_plain(half) && ack_as_is(c, dir, news));
+		return;
+	}
+	/* Its blocks would be in the wrong numbers: they follow by themselves. */
+	emit(c, dir, seq_out, seq_out + seg->data_len_b, &src, 1, seg->flags & WK_TCP_PSH);
+	deliver_ack(c, dir, seg, news, emitted);
+	set_absorb(c->result, WK_ABSORB_REBUILT);
+}
+
+static void ooo_hold(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
+		     bool again, const struct ack_news *news)
+{
+	enum wk_dir back = wk_dir_flip(dir);
+	uint32_t emitted = c->emitted[dir];
+
+	sack_arrived(stream(c->flow, dir), in);
+	if (again)
+		emit_ack_again(c, back, &(struct span){ in, in + seg->data_len_b });
+	else
+		emit_ack(c, back, NULL, stream(c->flow, back)->nxt_out);
+	deliver_ack(c, dir, seg, news, emitted);
+	set_absorb(c->result, WK_ABSORB_OOO);
 }
 
 static void out_of_order(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint64_t in,
 			 const struct ack_news *news)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
-	uint64_t seq_out = half->e_out + (in - half->e_in);
-	uint64_t end = seq_out + seg->data_len_b + (is_fin(seg) ? 1 : 0);
-	bool pass = ooo_may_pass(c, dir, seg, news);
+	uint64_t end = in + seg->data_len_b + (is_fin(seg) ? 1 : 0);
+	bool pass = ooo_may_pass(c, dir, half, end, is_fin(seg)) &&
+		    (!is_fin(seg) || seg->n_sack == 0 || c->flow->passive);
 	bool again = seg->data_len_b > 0 && ooo_has(half, in, seg->data_len_b);
-	uint32_t emitted = c->emitted[dir];
 
-	if (half->e_in != half->e_out && end > half->edge_out)
-		pass = c->flow->passive;
 	if (!ooo_insert(c, half, in, seg->data, seg->data_len_b, pass)) {
 		if (c->flow->passive)
 			close_fail(c);
-		deliver_ack(c, dir, seg, news, emitted);
+		deliver_ack(c, dir, seg, news, c->emitted[dir]);
 		set_drop(c->result, WK_DROP_OOO_CAP);
 		return;
 	}
 	if (is_fin(seg))
 		half->fin_in = in + seg->data_len_b;
-	if (!pass) {
-		sack_arrived(half, in);
-		if (again)
-			emit_ack_again(c, wk_dir_flip(dir),
-				       &(struct span){ in, in + seg->data_len_b });
-		else
-			emit_ack(c, wk_dir_flip(dir), NULL, acked_by(c->flow, dir)->nxt_out);
-		deliver_ack(c, dir, seg, news, emitted);
-		set_absorb(c->result, WK_ABSORB_OOO);
-		return;
-	}
-	sent_up_to(half, end);
-	forward(c, dir, seg, seq_out, half_plain(half) && ack_as_is(c, dir, news));
+	if (pass)
+		ooo_pass(c, dir, seg, in, news);
+	else
+		ooo_hold(c, dir, seg, in, again, news);
 }
 
 /* Sends what has been judged since E was at from_in. */

@@ -89,6 +89,15 @@ static inline uint64_t edge_in(const struct wk_tcp_half *half)
 	return half->edge_given > half->acked_in ? half->edge_given : half->acked_in;
 }
 
+/* Where the bytes that pass whatever they say end for the receiver: how far a client's stream may
+ * have gone on. */
+static inline uint64_t pass_out(const struct wk_tcp_half *half)
+{
+	if (half->fin_out || half->held_len_b > 0 || half->pass_in <= half->e_in)
+		return judged_out(half);
+	return half->e_out + (half->pass_in - half->e_in);
+}
+
 /* Everything below `out` has gone out, or goes now. */
 static inline void sent_up_to(struct wk_tcp_half *half, uint64_t out)
 {

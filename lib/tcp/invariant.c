@@ -6,11 +6,12 @@
 
 #include "internal.h"
 
-/* Nothing of a client goes out unjudged (I2), and nobody acknowledges what has not gone out. */
+/* Nothing of a client goes out unjudged but the rest of a DATA frame that is let through (I2), and
+ * nobody acknowledges what has not gone out. */
 static bool edges_ok(const struct wk_tcp_half *half, bool judged_only)
 {
 	return half->base_in <= half->e_in && half->base_out <= half->e_out &&
-	       half->b_out <= half->nxt_out && (!judged_only || half->nxt_out <= judged_out(half));
+	       half->b_out <= half->nxt_out && (!judged_only || half->nxt_out <= pass_out(half));
 }
 
 /* No byte is acknowledged to its sender before it is judged or owned (I3), or has gone on out of

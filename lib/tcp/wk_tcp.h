@@ -10,7 +10,7 @@
  *  I1  for every out position, every packet ever emitted carries the same byte (payload of allowed
  *      DATA excepted)
  *  I2  nothing below the acknowledged edge is forwarded and, client to server, nothing that has not
- *      been judged
+ *      been judged, but the rest of a DATA frame whose header has been
  *  I3  towards each peer ACK and right window edge never go back (the window edge to within one
  * unit of its scale, since it is rounded down), and what is built here never carries a TSval below
  *      one that its receiver may have taken; no byte is acknowledged to its sender that is

@@ -50,6 +50,7 @@ struct wk_tcp_half {
 	uint32_t isn;
 	uint32_t wnd_max_b;     /* largest window that the receiver has announced */
 	uint32_t to_boundary_b; /* from e_in; WK_OP_BOUNDARY_UNKNOWN */
+	uint64_t pass_in;       /* client: bytes from e_in up to here pass whatever they say */
 	uint64_t fin_in;        /* offset of the sender's FIN, 0: none seen */
 	uint64_t fin_out;       /* where it is for the receiver, 0: not judged yet */
 

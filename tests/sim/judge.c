@@ -267,6 +267,7 @@ int judge_bytes(struct judge *judge, enum wk_dir dir, const uint8_t *data, uint3
 	check_held(judge, d, data, len_b);
 	judge->scratch_b = 0;
 	ops->n = 0;
+	ops->pass_b = 0;
 	while (at < len_b && n > 0) {
 		bool starts = d->rem_b == 0, gone = at < ops->gone_b;
 
@@ -286,6 +287,8 @@ int judge_bytes(struct judge *judge, enum wk_dir dir, const uint8_t *data, uint3
 		return (int)n;
 	}
 	ops->to_boundary_b = to_boundary(d, dir);
+	if (dir == WK_C2S && d->rem_kind == PROTO_DATA)
+		ops->pass_b = d->rem_b;
 	record(judge, d, data, len_b, ops, at);
 	return 0;
 }

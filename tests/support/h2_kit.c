@@ -284,6 +284,15 @@ static void apply(struct h2_kit *kit, enum wk_dir dir, const struct wk_op *op, c
 
 /* Shows what is held once. The copy ends where the bytes end, for the address sanitizer.
  * @return bytes covered. */
+/* What was said to pass whatever it says has passed. */
+static void keep_promise(struct h2_kit *kit, const struct wk_op *op)
+{
+	uint32_t n = op->in_len_b < kit->promised_b ? op->in_len_b : kit->promised_b;
+
+	assert(n == 0 || op->kind == WK_OP_PASS);
+	kit->promised_b -= n;
+}
+
 static size_t show(struct h2_kit *kit, enum wk_dir dir)
 {
 	struct h2_bytes *held = &kit->held[dir];
@@ -302,6 +311,8 @@ static size_t show(struct h2_kit *kit, enum wk_dir dir)
 	}
 	for (uint32_t i = 0; i < ops.n; i++) {
 		assert(ops.ops[i].in_len_b > 0);
+		if (dir == WK_C2S)
+			keep_promise(kit, &ops.ops[i]);
 		assert(covered + ops.ops[i].in_len_b <= held->n);
 		apply(kit, dir, &ops.ops[i], copy + 1 + covered);
 		covered += ops.ops[i].in_len_b;
@@ -309,6 +320,8 @@ static size_t show(struct h2_kit *kit, enum wk_dir dir)
 	free(copy);
 	memmove(held->p, held->p + covered, held->n - covered);
 	held->n -= covered;
+	if (dir == WK_C2S && ops.n > 0)
+		kit->promised_b = ops.pass_b;
 	return covered;
 }
 

@@ -65,6 +65,7 @@ struct h2_kit {
 	struct h2_bytes held[2]; /* not covered yet */
 	struct h2_bytes out[2];  /* gone out */
 	bool at_boundary;        /* of the stream to the client */
+	uint32_t promised_b;     /* of the client's: will pass whatever they say */
 	uint32_t room_b;         /* for insertions */
 	bool gone;               /* what is shown has gone out already */
 	bool ended;              /* feed said so */

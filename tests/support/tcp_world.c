@@ -9,52 +9,70 @@
 
 #include <cmocka.h>
 
+/* The server's bytes from data[i] on. @return how many were judged, 0: no more. */
+static uint32_t judge_server(struct world *w, const uint8_t *data, uint32_t len,
+			     struct wk_op_list *ops)
+{
+	uint32_t left_b = w->left_b > 0 ? w->left_b : data[0] == 'f' ? FRAME : 1;
+
+	if (w->left_b == 0 && data[0] == 'q')
+		return len >= FRAME && wk_op_push(ops, WK_OP_PASS, FRAME, true) ? FRAME : 0;
+	if (!wk_op_push(ops, WK_OP_PASS, 1, left_b == 1))
+		return 0;
+	w->left_b = left_b - 1;
+	return 1;
+}
+
+/* A byte of a client's frame that streams through. */
+static uint32_t judge_through(struct world *w, bool first, struct wk_op_list *ops)
+{
+	enum wk_op_kind kind = w->c_deleted ? WK_OP_DEL : first ? WK_OP_PIN : WK_OP_PASS;
+
+	if (!wk_op_push(ops, kind, 1, false))
+		return 0;
+	w->c_left_b--;
+	return 1;
+}
+
+static uint32_t judge_client(struct world *w, const uint8_t *data, uint32_t len,
+			     struct wk_op_list *ops)
+{
+	if (w->c_left_b > 0)
+		return judge_through(w, false, ops);
+	if (data[0] == 'p' || data[0] == 'k') {
+		w->c_left_b = FRAME;
+		w->c_deleted = data[0] == 'k';
+		return judge_through(w, true, ops);
+	}
+	if (!strchr("drh", data[0]))
+		return wk_op_push(ops, WK_OP_PASS, 1, false) ? 1 : 0;
+	if (len < FRAME)
+		return 0;
+	if (data[0] == 'd') {
+		w->replies++;
+		wk_op_push(ops, WK_OP_DEL, FRAME, true);
+	} else if (data[0] == 'r') {
+		wk_op_push_bytes(ops, WK_OP_REPL, FRAME, (const uint8_t *)REPL, sizeof(REPL) - 1,
+				 true);
+	} else {
+		wk_op_push(ops, WK_OP_PIN, FRAME, true);
+	}
+	return FRAME;
+}
+
 static int judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len,
 		 struct wk_op_list *ops)
 {
 	struct world *w = user;
-	uint32_t i = 0;
+	uint32_t i = 0, n = 1;
 
 	if (w->fail)
 		return -1;
-	while (i < len) {
-		if (dir == WK_S2C) {
-			uint32_t left_b = w->left_b > 0 ? w->left_b : data[i] == 'f' ? FRAME : 1;
-
-			if (w->left_b == 0 && data[i] == 'q') {
-				if (len - i < FRAME || !wk_op_push(ops, WK_OP_PASS, FRAME, true))
-					break;
-				i += FRAME;
-				continue;
-			}
-			if (!wk_op_push(ops, WK_OP_PASS, 1, left_b == 1))
-				break;
-			w->left_b = left_b - 1;
-			i++;
-			continue;
-		}
-		if (!strchr("drh", data[i])) {
-			if (!wk_op_push(ops, WK_OP_PASS, 1, false))
-				break;
-			i++;
-			continue;
-		}
-		if (data[i] == 'd') {
-			if (len - i < FRAME)
-				break;
-			w->replies++;
-			wk_op_push(ops, WK_OP_DEL, FRAME, true);
-		} else if (len - i < FRAME) {
-			break;
-		} else if (data[i] == 'r') {
-			wk_op_push_bytes(ops, WK_OP_REPL, FRAME, (const uint8_t *)REPL,
-					 sizeof(REPL) - 1, true);
-		} else {
-			wk_op_push(ops, WK_OP_PIN, FRAME, true);
-		}
-		i += FRAME;
-	}
+	for (; i < len && n > 0; i += n)
+		n = dir == WK_S2C ? judge_server(w, data + i, len - i, ops)
+				  : judge_client(w, data + i, len - i, ops);
 	ops->to_boundary_b = dir == WK_S2C ? w->left_b : 0;
+	ops->pass_b = dir == WK_C2S && !w->c_deleted ? w->c_left_b : 0;
 	return 0;
 }
 

@@ -3,8 +3,10 @@
  *
  * The judge is a toy. From the client, a byte 'd' begins a frame of ten bytes that is deleted and
  * replied to, 'r' one of ten that is replaced by REPL, 'h' one of ten that is held until whole and
- * pinned; any other byte passes. From the server every byte is a frame, but 'f' begins one of ten
- * that passes as it comes, and 'q' one of ten that is held until whole. */
+ * pinned; 'p' and 'k' one of ten that streams through as soon as its first byte is judged: pinned,
+ * then the rest passes, or all of it is deleted; any other byte passes. From the server every byte
+ * is a frame, but 'f' begins one of ten that passes as it comes, and 'q' one of ten that is held
+ * until whole. */
 #pragma once
 
 #include "wk_seq.h"
@@ -26,6 +28,8 @@ struct world {
 	struct wk_tcp_result result;
 	unsigned int replies; /* waiting */
 	uint32_t left_b;      /* of the server's frame at hand */
+	uint32_t c_left_b;    /* and of the client's that streams through */
+	bool c_deleted;       /* that one is */
 	bool fail;            /* the judge ends the connection at the next byte */
 	struct {
 		struct wk_tcp_out out;

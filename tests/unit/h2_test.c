@@ -484,6 +484,49 @@ static void run_extent(struct h2_kit *kit, const void *arg)
 	assert_false(ops.ops[ops.n - 1].boundary);
 }
 
+/* Only the payload of a DATA frame that goes to the server, and only once it is judged what the
+ * payload is. */
+static void run_promise(struct h2_kit *kit, const void *arg)
+{
+	uint8_t frame[9 + 5] = { 0, 0, 5, 0, 0, 0, 0, 0, 1, 2 };
+	struct wk_op_list ops;
+
+	(void)arg;
+	h2_kit_start(kit);
+	h2_kit_frame(kit, WK_C2S, 1, 4, 1, ALLOWED, sizeof(ALLOWED) - 1);
+	assert_int_equal(kit->promised_b, 0);
+	assert_int_equal(wk_h2_feed(kit->conn, WK_C2S, frame, 9, &kit->env, &ops), 0);
+	assert_int_equal(ops.pass_b, 5);
+	assert_int_equal(wk_h2_feed(kit->conn, WK_C2S, frame + 9, 2, &kit->env, &ops), 0);
+	assert_int_equal(ops.pass_b, 3);
+	assert_int_equal(wk_h2_feed(kit->conn, WK_C2S, frame + 11, 3, &kit->env, &ops), 0);
+	assert_int_equal(ops.pass_b, 0);
+	/* Padded: the pad length first, since it may be an error. */
+	frame[4] = 8;
+	assert_int_equal(wk_h2_feed(kit->conn, WK_C2S, frame, 9, &kit->env, &ops), 0);
+	assert_int_equal(ops.n, 0);
+	assert_int_equal(ops.pass_b, 0);
+	assert_int_equal(wk_h2_feed(kit->conn, WK_C2S, frame, 10, &kit->env, &ops), 0);
+	assert_int_equal(ops.pass_b, 4);
+	assert_int_equal(wk_h2_feed(kit->conn, WK_C2S, frame + 10, 4, &kit->env, &ops), 0);
+	/* Of a denied call, and of the server, nothing is promised. */
+	h2_kit_frame(kit, WK_C2S, 1, 4, 3, DENIED, sizeof(DENIED) - 1);
+	frame[4] = 0;
+	frame[8] = 3;
+	assert_int_equal(wk_h2_feed(kit->conn, WK_C2S, frame, 11, &kit->env, &ops), 0);
+	assert_int_equal(ops.ops[0].kind, WK_OP_DEL);
+	assert_int_equal(ops.pass_b, 0);
+	frame[8] = 1;
+	assert_int_equal(wk_h2_feed(kit->conn, WK_S2C, frame, 11, &kit->env, &ops), 0);
+	assert_int_equal(ops.pass_b, 0);
+}
+
+static void what_will_pass_whatever_it_says_is_told(void **state)
+{
+	(void)state;
+	h2_case_run(run_promise, NULL);
+}
+
 static void the_distance_to_the_next_boundary_is_told(void **state)
 {
 	(void)state;
@@ -493,6 +536,7 @@ static void the_distance_to_the_next_boundary_is_told(void **state)
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(what_will_pass_whatever_it_says_is_told),
 		cmocka_unit_test(openings_are_told_apart),
 		cmocka_unit_test(data_that_looks_like_frames_is_data),
 		cmocka_unit_test(data_may_be_as_long_as_the_server_says),

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What comes out of order: what may go on at once, and what nobody may get past the judge by it.
+ *
+ * "p123456789" is a frame of which nine bytes pass whatever they say (tcp_world.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tcp_world.h"
+
+#define BLOCKS(...) ((const uint32_t[][2]){ __VA_ARGS__ })
+
+/* The server sees the order that the wire gave, and says itself what is missing. */
+static void the_rest_of_a_frame_that_passes_goes_on_at_once(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	w.flow.sack_on = true;
+	seq = w.c_seq;
+	from_client(&w, "p12");
+	assert_int_equal(give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "567")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	assert_int_equal(give(&w, WK_C2S, seq + 8, WK_TCP_ACK, "89")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.n_sent, 0);
+	/* The server's word about it is the only one. */
+	w.s_ack = seq + 3;
+	give_sack(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "", BLOCKS({ seq + 5, seq + 10 }), 1);
+	assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	/* The hole closes: only what is missing goes on. */
+	w.c_seq = seq + 10;
+	give(&w, WK_C2S, seq + 3, WK_TCP_ACK, "34");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, seq + 3, w.c_ack, "34");
+	assert_int_equal(from_client(&w, "h123456789")->verdict, WK_TCP_FORWARD);
+	close_world(&w);
+}
+
+static void it_goes_on_in_the_numbers_of_an_edited_stream(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "d123456789");
+	from_client(&w, "p12");
+	assert_int_equal(give(&w, WK_C2S, seq + 15, WK_TCP_ACK, "567")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, WK_TCP_EDIT_NUMBERS);
+	assert_int_equal(w.result.seq, seq + 5);
+	/* An acknowledgement of the hole is a lie. */
+	w.s_ack = seq + 8;
+	assert_int_equal(from_server(&w, "")->reason, WK_DROP_BADACK);
+	close_world(&w);
+}
+
+/* Each of these would be a byte that nobody has judged. */
+static void what_lies_beyond_such_a_frame_waits(void **state)
+{
+	static const struct {
+		const char *before; /* in order */
+		uint32_t at;        /* of the segment, from the first byte of `before` */
+		const char *data;
+	} t[] = {
+		{ "p12", 5, "56789d" },             /* ends one byte beyond */
+		{ "p12", 10, "d123456789" },        /* begins behind it */
+		{ "p123456789", 11, "x" },          /* the frame is over */
+		{ "k12", 5, "567" },                /* its frame is deleted */
+		{ "p123456789h12", 14, "4567" },    /* half a header: nothing is known */
+		{ "p123456789d123", 15, "56789x" }, /* nor whether it will be denied */
+		{ "ABC", 5, "p123" },               /* no frame at all */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct world w;
+		uint32_t seq;
+
+		open_world(&w, false);
+		seq = w.c_seq;
+		from_client(&w, t[i].before);
+		give(&w, WK_C2S, seq + t[i].at, WK_TCP_ACK, t[i].data);
+		assert_int_equal(w.result.reason, WK_ABSORB_OOO);
+		for (uint32_t k = 0; k < w.n_sent; k++)
+			assert_int_equal(w.sent[k].out.data_len_b, 0);
+		close_world(&w);
+	}
+}
+
+/* A FIN ends the stream where it stands: it has to be judged in its place. */
+static void a_fin_does_not_overtake(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "p12");
+	give(&w, WK_C2S, seq + 5, WK_TCP_ACK | WK_TCP_FIN, "567");
+	assert_int_equal(w.result.reason, WK_ABSORB_OOO);
+	close_world(&w);
+}
+
+/* The header has been judged and is pinned: what a second copy says of length, flags or stream
+ * comes too late, whether before or after what was let through. */
+static void a_second_version_of_the_header_changes_nothing(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	from_client(&w, "p12");
+	give(&w, WK_C2S, seq, WK_TCP_ACK, "d12");
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "p12");
+	assert_int_equal(w.stats.counter[WK_CNT_RETRANS_MISMATCH], 1);
+	assert_int_equal(give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "567")->verdict, WK_TCP_FORWARD);
+	/* A copy that joins both, then goes on behind the frame. */
+	give(&w, WK_C2S, seq, WK_TCP_ACK, "d1234XYZ89h12345");
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "p1234XYZ89");
+	give(&w, WK_C2S, seq + 10, WK_TCP_ACK, "d123456789");
+	assert_sent(&w, 0, WK_C2S, seq + 10, w.c_ack, "h123456789"); /* as it was read first */
+	assert_int_equal(w.replies, 0);
+	close_world(&w);
+}
+
+/* First a copy that waits, since nothing was known of it; then another one, that may go on. What
+ * was read first is what is judged: the frame passes either way, and not a byte more. */
+static void a_copy_that_waited_does_not_carry_bytes_out_of_the_frame(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	seq = w.c_seq;
+	give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "56789d12");
+	assert_int_equal(w.result.reason, WK_ABSORB_OOO);
+	from_client(&w, "p12");
+	assert_int_equal(give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "VWXYZ")->verdict, WK_TCP_FORWARD);
+	give(&w, WK_C2S, seq + 8, WK_TCP_ACK, "YZABCDE");
+	assert_int_equal(w.result.reason, WK_ABSORB_OOO);
+	give(&w, WK_C2S, seq + 3, WK_TCP_ACK, "34");
+	assert_sent(&w, 0, WK_C2S, seq + 3, w.c_ack, "34");
+	assert_sent(&w, 1, WK_C2S, seq + 5, w.c_ack, "56789");
+	assert_int_equal(w.n_sent, 2);
+	give(&w, WK_C2S, seq + 13, WK_TCP_ACK, "3456789");
+	assert_int_equal(w.replies, 0);
+	for (uint32_t k = 0; k < w.n_sent; k++)
+		assert_int_not_equal(w.sent[k].out.dir, WK_C2S); /* d is denied, as it was read */
+	close_world(&w);
+}
+
+/* The stream grows by a replacement: what is then beyond the server's window must wait. */
+static void it_does_not_go_beyond_the_receivers_window(void **state)
+{
+	struct world w;
+	uint32_t seq, len = sizeof(REPL) - 1;
+
+	(void)state;
+	open_world(&w, false);
+	w.wnd[WK_S2C] = 40;
+	seq = w.c_seq;
+	w.flow.half[WK_C2S].edge_out = w.flow.half[WK_C2S].edge_given = 1 + len + 8;
+	from_client(&w, "r123456789");
+	from_client(&w, "p12");
+	assert_int_equal(give(&w, WK_C2S, seq + 15, WK_TCP_ACK, "567")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(give(&w, WK_C2S, seq + 18, WK_TCP_ACK, "89")->reason, WK_ABSORB_OOO);
+	close_world(&w);
+}
+
+/* An insertion goes to the next boundary: what lies before it need not wait for it, nor for its
+ * acknowledgement. */
+static void an_insertion_holds_back_only_what_it_may_shift(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	w.s_ack = w.c_seq;
+	from_server(&w, "xf12");
+	seq = w.s_seq;
+	from_client(&w, "d123456789");
+	w.s_ack = w.c_seq - FRAME;
+	assert_int_equal(give(&w, WK_S2C, seq + 2, WK_TCP_ACK, "567")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(give(&w, WK_S2C, seq + 5, WK_TCP_ACK, "89f1")->reason, WK_ABSORB_OOO);
+	give(&w, WK_S2C, seq, WK_TCP_ACK, "34");
+	w.s_seq = seq + 9;
+	assert_sent(&w, 0, WK_S2C, seq, w.c_seq, "34");
+	assert_sent(&w, 1, WK_S2C, seq + 5, w.c_seq, "89" REPLY "f1");
+	/* The reply is out and not acknowledged: its place is known now. */
+	assert_int_equal(give(&w, WK_S2C, w.s_seq + 3, WK_TCP_ACK, "56")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.seq, w.s_seq + 3 + sizeof(REPLY) - 1);
+	close_world(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_rest_of_a_frame_that_passes_goes_on_at_once),
+		cmocka_unit_test(it_goes_on_in_the_numbers_of_an_edited_stream),
+		cmocka_unit_test(what_lies_beyond_such_a_frame_waits),
+		cmocka_unit_test(a_fin_does_not_overtake),
+		cmocka_unit_test(a_second_version_of_the_header_changes_nothing),
+		cmocka_unit_test(a_copy_that_waited_does_not_carry_bytes_out_of_the_frame),
+		cmocka_unit_test(it_does_not_go_beyond_the_receivers_window),
+		cmocka_unit_test(an_insertion_holds_back_only_what_it_may_shift),
+	};
+
+	return cmocka_run_group_tests_name("tcp_ooo", tests, NULL, NULL);
+}
