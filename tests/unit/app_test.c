@@ -157,6 +157,36 @@ static void devices_are_named_as_ethdev_names_them(void **state)
 	}
 }
 
+static void each_worker_has_an_lcore_beside_the_main_one(void **state)
+{
+	struct wk_conf conf = conf_of(2);
+
+	(void)state;
+	conf.workers = 3;
+	expect_argv(&conf, &poor, (char *[]){ (char *)"--no-huge", (char *)"-m1" }, 2,
+		    "wicket --file-prefix=door --lcores 0@2,1@3,2@5,3@7 "
+		    "--vdev net_tap0,iface=x --vdev net_tap1,iface=y --no-pci --no-huge -m1");
+	expect_argv(&conf, &rich, NULL, 0,
+		    "wicket --file-prefix=door --lcores (0-3)@(0,1) --huge-unlink "
+		    "--vdev net_tap0,iface=x --vdev net_tap1,iface=y --no-pci");
+}
+
+static void buffers_grow_with_the_queues_of_every_worker(void **state)
+{
+	struct wk_conf conf = conf_of(2);
+	uint32_t one = wk_eal_mbufs(&conf);
+	uint32_t one_mib = wk_eal_memory_mib(&conf);
+
+	(void)state;
+	conf.limits.handover = 1000;
+	assert_int_equal(wk_eal_mbufs(&conf), one);
+	conf.workers = 2;
+	assert_int_equal(wk_eal_mbufs(&conf), one + 2 * (WK_PORT_RX_DESC + WK_PORT_TX_DESC) +
+						      4 * WK_BURST_MAX + WK_POOL_CACHE + 2 * 1000);
+	/* What is shared does not grow. */
+	assert_in_range(wk_eal_memory_mib(&conf), one_mib + 1, one_mib + 20);
+}
+
 static void memory_grows_with_every_table(void **state)
 {
 	struct wk_conf conf = conf_of(2);
@@ -426,6 +456,8 @@ int main(void)
 		cmocka_unit_test(a_pci_device_is_allowed_and_switches_the_bus_on),
 		cmocka_unit_test(a_pci_device_without_hugepages_is_refused),
 		cmocka_unit_test(devices_are_named_as_ethdev_names_them),
+		cmocka_unit_test(each_worker_has_an_lcore_beside_the_main_one),
+		cmocka_unit_test(buffers_grow_with_the_queues_of_every_worker),
 		cmocka_unit_test(memory_grows_with_every_table),
 		cmocka_unit_test(the_command_line_is_read_or_refused),
 		cmocka_unit_test(strings_from_the_wire_come_out_as_plain_ascii),

@@ -44,6 +44,7 @@ static const struct {
 	{ BASE "mtu = \"1500\";", 2, "mtu must be an integer" },
 	{ BASE "workers = 33;", 2, "workers is 33" },
 	{ BASE "workers = 0;", 2, "workers is 0" },
+	{ BASE "rss = \"hardware\";", 2, "not one of: auto, software, nic" },
 	{ BASE "limits = { flows = 1; };", 2, "limits.flows is 1, not 64" },
 	{ BASE "limits = { idle_s = 60; };", 2, "limits.idle_s is 60, not 7440" },
 	{ BASE "events = { per_second = 0; };", 2, "events.per_second is 0" },
@@ -170,6 +171,8 @@ static const struct {
 	{ BASE "limits = {\nflow_hold_kib = 32; };", 3, "below limits.header_block_kib" },
 	{ BASE "limits = {\n\nheld_kib = 1024; };", 4, "no room for one connection" },
 	{ BASE "limits = {\ninsert_total_s = 29; };", 3, "below limits.insert_wait_s" },
+	{ BASE "workers = 32; limits = {\nheld_kib = 65536; };", 3, "of each worker (32)" },
+	{ BASE "workers = 9; limits = {\nfragments = 8; };", 3, "is below workers (9)" },
 	{ BASE "limits = {\nhold_us = 10000;\nrto_min_ms = 10; };", 3, "would retransmit" },
 };
 

@@ -46,6 +46,8 @@ static void what_is_left_out_has_its_default(void **state)
 
 		assert_string_equal(c->instance, "wicket");
 		assert_int_equal(c->workers, 1);
+		assert_int_equal(c->rss, WK_CONF_RSS_AUTO);
+		assert_int_equal(c->limits.handover, 1024);
 		assert_true(c->idle_sleep);
 		assert_int_equal(c->mtu, 1500);
 		assert_int_equal(c->default_action, WK_CONF_PASS);
@@ -69,7 +71,8 @@ static void what_is_left_out_has_its_default(void **state)
 }
 
 #define FULL                                                                                       \
-	"version = 1; instance = \"w2\"; workers = 1; idle = \"spin\"; mtu = 9000;\n"              \
+	"version = 1; instance = \"w2\"; workers = 3; rss = \"nic\"; idle = \"spin\"; "            \
+	"mtu = 9000;\n"                                                                            \
 	"eal = [ \"-l\", \"0,1\", \"a\\\\b\\\"c\" ];\n"                                            \
 	"ports = ( { name = \"o\"; device = \"0000:3b:00.0,x=1\"; mtu = 1500; },\n"                \
 	" { name = \"i\"; device = \"net_memif0,role=server\"; mtu = 1500; },\n"                   \
@@ -100,6 +103,8 @@ static void every_key_arrives_in_its_field(void **state)
 
 	(void)state;
 	assert_string_equal(conf->instance, "w2");
+	assert_int_equal(conf->workers, 3);
+	assert_int_equal(conf->rss, WK_CONF_RSS_NIC);
 	assert_string_equal(conf->file, path);
 	assert_false(conf->idle_sleep);
 	assert_int_equal(conf->eal.n, 3);
