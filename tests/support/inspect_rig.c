@@ -184,6 +184,7 @@ struct rig *rig_new(const struct rig_conf *conf)
 		.regex_steps = 1000,
 		.mtu_b = conf->mtu_b,
 		.secret = 0x5eed5eed12345678ull,
+		.lcore = conf->lcore,
 		.socket_id = SOCKET_ID_ANY,
 		.pool = pool,
 		.hooks = &hooks,

@@ -28,6 +28,7 @@ struct rig_conf {
 	enum wk_policy_unlisted unlisted;
 	enum wk_policy_reply reply;
 	struct wk_inspect_on on;
+	uint32_t lcore;
 	uint32_t max_flows;
 	uint32_t mtu_b;
 };

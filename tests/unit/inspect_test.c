@@ -490,6 +490,35 @@ static void what_is_built_fits_the_wire(void **state)
 	rig_free(rig);
 }
 
+/* What events and clients are told names one connection and one call of the box. */
+static void lcores_share_neither_numbers_nor_references(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	struct wk_event events[3];
+	struct wk_inspect_flow row;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct rig *rig;
+		uint32_t pos = 0;
+
+		conf.lcore = i;
+		rig = rig_new(&conf);
+		rig_connect(rig);
+		rig_greet(rig);
+		rig_call(rig, 1, RIG_PATH_SECRET);
+		assert_int_equal(rig->n_events, 1);
+		events[i] = rig->events[0];
+		assert_int_equal(wk_inspect_flows(rig->inspect, &pos, &row, 1), 1);
+		assert_int_equal(row.id, events[i].flow_id);
+		assert_in_range(row.id, i * conf.max_flows, (i + 1) * conf.max_flows - 1);
+		assert_int_equal(events[i].ref & 0xffffff, events[0].ref & 0xffffff);
+		for (uint32_t k = 0; k < i; k++)
+			assert_int_not_equal(events[i].ref, events[k].ref);
+		rig_free(rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +535,7 @@ int main(void)
 		cmocka_unit_test(many_denied_and_allowed_calls_share_one_connection),
 		cmocka_unit_test(what_is_built_fits_the_wire),
 		cmocka_unit_test(the_ecn_mark_of_a_recut_segment_is_kept),
+		cmocka_unit_test(lcores_share_neither_numbers_nor_references),
 	};
 
 	return cmocka_run_group_tests(tests, rig_eal_start, rig_eal_stop);

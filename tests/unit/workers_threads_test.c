@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workers in threads of their own, as they run: each hands most of what it gets to the others, while
- * somebody asks for their counters. For a build with -fsanitize=thread, too (docs/testing.md): a
- * buffer is used once only, since the pool's own ring is not instrumented. */
+/* Workers in threads of their own, as they run: each hands most of what it gets to the others,
+ * while somebody asks for their counters. For a build with -fsanitize=thread, too
+ * (docs/testing.md): a buffer is used once only, since the pool's own ring is not instrumented. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -17,9 +17,9 @@
 #include "../support/test_frame.h"
 #include "team_kit.h"
 
-#define MS      1000000ull
-#define FRAMES  200u /* of each: those of all cases fit in the pool once */
-#define CUTS    200u
+#define MS     1000000ull
+#define FRAMES 200u /* of each: those of all cases fit in the pool once */
+#define CUTS   200u
 
 static const char *const conf_text =
 	"version = 1; ports = ( { name = \"a\"; device = \"net_ring0\"; },"
@@ -29,9 +29,9 @@ static const char *const conf_text =
 	"access = ( { name = \"r\"; from = [ \"10.0.0.0/8\" ]; allow = [ \"/S/M\" ]; } ); } );";
 
 static uint32_t n_workers;
-static _Atomic uint32_t asked;           /* number of the cut that is wanted */
+static _Atomic uint32_t asked;                      /* number of the cut that is wanted */
 static _Atomic uint32_t answered[TEAM_WORKERS_MAX]; /* and of those that were made */
-static _Atomic uint32_t fed;             /* workers that have nothing more to send */
+static _Atomic uint32_t fed;                        /* workers that have nothing more to send */
 static _Atomic bool over;
 
 static void feed(uint32_t self, uint32_t number)
