@@ -12,14 +12,16 @@ static bool is_bare(const struct wk_tcp_seg *seg)
 	return seg->data_len_b == 0 && !(seg->flags & WK_TCP_FIN);
 }
 
-/* A number that its sender can have sent: not beyond the window, and not further below it than two
- * windows (copies may be late). */
-static bool in_reach(const struct wk_tcp_half *half, int64_t at)
+/* A number that its sender can have sent: not beyond the window, which may have been told as one
+ * unit too much, and not further below it than two windows (copies may be late). */
+static bool in_reach(const struct wk_tcp_flow *flow, enum wk_dir dir, int64_t at)
 {
+	const struct wk_tcp_half *half = &flow->half[dir];
+	int64_t unit = (int64_t)1 << flow->half[wk_dir_flip(dir)].wscale;
 	uint64_t edge = edge_in(half), window = edge - half->acked_in;
 	int64_t below = (int64_t)(window > UINT16_MAX ? window : UINT16_MAX);
 
-	return at <= (int64_t)edge + 1 && at >= (int64_t)half->acked_in - below - below;
+	return at <= (int64_t)edge + unit && at >= (int64_t)half->acked_in - below - below;
 }
 
 static bool stamped(const struct ctx *c, const struct wk_tcp_seg *seg)
@@ -61,7 +63,7 @@ bool accept_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, 
 	*acks = c->flow->passive || at + (int64_t)seg->data_len_b >= (int64_t)half->told_in;
 	if (c->flow->passive)
 		return true; /* it goes on whatever is found here */
-	if (!in_reach(half, at)) {
+	if (!in_reach(c->flow, dir, at)) {
 		close_answer(c, wk_dir_flip(dir));
 		set_drop(c->result, WK_DROP_WINDOW);
 		return false;

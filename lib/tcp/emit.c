@@ -56,10 +56,13 @@ static void put_sack(struct wk_tcp_out *out, const struct wk_tcp_sack *blocks, u
 uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir)
 {
 	const struct wk_tcp_half *acked = &flow->half[wk_dir_flip(dir)];
-	uint64_t wnd = 0;
+	uint64_t room = edge_in(acked) - acked->acked_in;
+	uint64_t wnd = room >> flow->half[dir].wscale;
 
-	if (acked->edge_given > acked->acked_in)
-		wnd = (acked->edge_given - acked->acked_in) >> flow->half[dir].wscale;
+	/* Less than a unit cannot be told. What its sender has sent there it may have to send
+	 * again, and would do so byte by byte into a closed window. */
+	if (wnd == 0 && room > 0 && (acked->e_in > acked->acked_in || acked->ooo))
+		wnd = 1;
 	return wnd > UINT16_MAX ? UINT16_MAX : (uint16_t)wnd;
 }
 

@@ -133,6 +133,8 @@ const struct wk_tcp_result *give_sack(struct world *w, enum wk_dir dir, uint32_t
 		.data = (const uint8_t *)data,
 		.data_len_b = (uint32_t)strlen(data),
 		.has_ts = w->ts,
+		.has_wscale = w->shift > 0,
+		.wscale = w->shift,
 		.tsval = w->clock[dir],
 		.has_mss = true,
 		.mss = 100,
@@ -172,12 +174,11 @@ const struct wk_tcp_result *from_server(struct world *w, const char *data)
 	return give(w, WK_S2C, seq, WK_TCP_ACK | WK_TCP_PSH, data);
 }
 
-static void open_any(struct world *w, bool passive, uint16_t client_wnd, bool ts)
+static void prepare(struct world *w, bool passive, uint16_t client_wnd)
 {
 	size_t size = wk_mem_footprint(1 << 20);
 
 	memset(w, 0, sizeof(*w));
-	w->ts = ts;
 	w->clock[WK_C2S] = w->clock[WK_S2C] = 1000;
 	assert_int_equal(posix_memalign(&w->arena, 64, size), 0);
 	w->limits = wk_tcp_limits_default;
@@ -192,6 +193,10 @@ static void open_any(struct world *w, bool passive, uint16_t client_wnd, bool ts
 	w->flow.passive = passive;
 	w->wnd[WK_C2S] = client_wnd;
 	w->wnd[WK_S2C] = 60000;
+}
+
+static void shake_hands(struct world *w)
+{
 	w->c_seq = ISN_C;
 	w->s_seq = ISN_S;
 	give(w, WK_C2S, w->c_seq++, WK_TCP_SYN, "");
@@ -204,17 +209,28 @@ static void open_any(struct world *w, bool passive, uint16_t client_wnd, bool ts
 
 void open_world_of(struct world *w, bool passive, uint16_t client_wnd)
 {
-	open_any(w, passive, client_wnd, false);
+	prepare(w, passive, client_wnd);
+	shake_hands(w);
 }
 
 void open_world(struct world *w, bool passive)
 {
-	open_any(w, passive, 60000, false);
+	open_world_of(w, passive, 60000);
 }
 
 void open_world_timed(struct world *w)
 {
-	open_any(w, false, 60000, true);
+	prepare(w, false, 60000);
+	w->ts = true;
+	shake_hands(w);
+}
+
+void open_world_scaled(struct world *w, uint8_t shift, uint16_t server_wnd)
+{
+	prepare(w, false, 60000);
+	w->shift = shift;
+	w->wnd[WK_S2C] = server_wnd;
+	shake_hands(w);
 }
 
 uint32_t sent_tsval(const struct world *w, unsigned int i)

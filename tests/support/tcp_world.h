@@ -40,11 +40,14 @@ struct world {
 	uint32_t c_ack, s_ack; /* what they acknowledge */
 	uint16_t wnd[WK_DIRS]; /* what they announce, of their packets */
 	bool ts;               /* they use timestamps */
+	uint8_t shift;         /* of both windows, 0: not scaled */
 	uint32_t clock[WK_DIRS];
 };
 
 /* After the handshake. */
 void open_world(struct world *w, bool passive);
+/* The same with scaled windows, the server's (not yet scaled) of this size. */
+void open_world_scaled(struct world *w, uint8_t shift, uint16_t server_wnd);
 /* The same with timestamps. */
 void open_world_timed(struct world *w);
 /* The same with another window in the client's packets. */

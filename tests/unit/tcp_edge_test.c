@@ -230,6 +230,27 @@ static void a_reply_waits_behind_a_hole_for_longer(void **state)
 	}
 }
 
+/* What its sender has sent into it must be sent again, if lost, and not byte by byte. */
+static void less_than_a_unit_of_window_is_told_as_one_while_bytes_are_out(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world_scaled(&w, 8, 256);
+	from_client(&w, "d123456789");
+	from_client(&w, "123456789A123456789A");
+	w.s_ack = ISN_C + 11;
+	w.wnd[WK_S2C] = 0;
+	from_server(&w, "");
+	assert_int_equal(w.result.ack, ISN_C + 21);
+	assert_int_equal(w.result.wnd, 1);
+	w.s_ack = ISN_C + 21;
+	from_server(&w, "");
+	assert_int_equal(w.result.ack, w.c_seq);
+	assert_int_equal(w.result.wnd, 0);
+	close_world(&w);
+}
+
 /* Without it the server would go on asking for it. */
 static void a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data(void **state)
 {
@@ -334,6 +355,7 @@ int main(void)
 			a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary),
 		cmocka_unit_test(a_reply_waits_as_long_as_something_moves),
 		cmocka_unit_test(a_reply_waits_behind_a_hole_for_longer),
+		cmocka_unit_test(less_than_a_unit_of_window_is_told_as_one_while_bytes_are_out),
 		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
 		cmocka_unit_test(a_third_ack_with_another_number_opens_nothing),
 		cmocka_unit_test(a_syn_inside_a_connection_is_the_servers_to_answer),
