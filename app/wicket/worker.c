@@ -174,8 +174,9 @@ static enum wk_way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
 {
 	/* Where the parser could not reach the IP header, both tags are given the benefit. */
 	uint32_t l2_b = pkt->l3_off > 0 ? pkt->l3_off : L2_MAX_B;
+	uint32_t mtu = RTE_MIN(port->mtu, worker->ports[port->peer].mtu);
 
-	if (rte_pktmbuf_pkt_len(pkt->m) > port->mtu + l2_b)
+	if (rte_pktmbuf_pkt_len(pkt->m) > mtu + l2_b)
 		return drop(worker, WK_DROP_OVERSIZE);
 	switch ((enum wk_acl_action)verdict->action) {
 	case WK_ACL_PASS:

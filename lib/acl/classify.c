@@ -102,7 +102,7 @@ static void judge(const struct wk_acl *acl, const struct wk_pkt *pkt, const uint
 		drop(verdict, WK_DROP_ACL);
 	else if (address && (pkt->flags & WK_PKT_F_MALFORMED) != 0)
 		drop(verdict, WK_DROP_MALFORMED);
-	else if (address && (pkt->flags & WK_PKT_F_TUNNEL) != 0)
+	else if (address && (pkt->flags & (WK_PKT_F_TUNNEL | WK_PKT_F_DEEP_TAGS)) != 0)
 		verdict->action = WK_ACL_TUNNEL;
 	else if (address && (pkt->flags & WK_PKT_F_FRAG) != 0 && may_be_tcp(pkt->proto))
 		verdict->action = WK_ACL_FRAG;

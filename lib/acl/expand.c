@@ -157,9 +157,10 @@ static int expand_rules(const struct wk_acl_in *in, enum acl_family family,
 		};
 		int ret;
 
+		/* Id 0 is that of priority tags, which name no VLAN. */
 		if (rule->vlan >= 0) {
-			match.vlan[0] = (uint16_t)rule->vlan;
-			match.vlan[1] = (uint16_t)rule->vlan;
+			match.vlan[0] = rule->vlan > 0 ? (uint16_t)rule->vlan : WK_PKT_VLAN_NONE;
+			match.vlan[1] = match.vlan[0];
 		}
 		ret = expand_rule(rule, &match, family, add, user);
 		if (ret != 0)

@@ -34,7 +34,7 @@ struct wk_acl_rule_in {
 	uint16_t proto; /* 0..255, 256 any */
 	uint16_t port_low;
 	uint16_t port_high;
-	int32_t vlan; /* outer VLAN id, -1 any */
+	int32_t vlan; /* outer VLAN id, 0 none, -1 any */
 	bool drop;
 };
 
@@ -54,7 +54,7 @@ enum wk_acl_action {
 	WK_ACL_DROP = 1,
 	WK_ACL_GUARD = 2,  /* TCP to or from a guarded address and port */
 	WK_ACL_FRAG = 3,   /* a fragment to or from a guarded address */
-	WK_ACL_TUNNEL = 4, /* a tunnel packet to or from a guarded address */
+	WK_ACL_TUNNEL = 4, /* the same of a tunnel, or below more tags than are followed */
 	WK_ACL_QUOTE = 5,  /* an ICMP error that quotes a packet to or from a guarded port */
 };
 

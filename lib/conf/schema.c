@@ -110,7 +110,7 @@ static const struct key acl_keys[] = {
 	  .offset_2 = offsetof(struct wk_conf_acl, port_high),
 	  .text = "destination port or \"low-high\"; absent: any" },
 	{ "vlan", "acl.vlan", KEY_INT, FIELD(wk_conf_acl, vlan), .min = 0, .max = 4094, .def = -1,
-	  .text = "outer VLAN id; absent: any" },
+	  .text = "outer VLAN id, 0: in none; absent: any" },
 	{ "action", "acl.action", KEY_CHOICE, .required = true, FIELD(wk_conf_acl, action),
 	  .choices = actions, .text = "drop beats a guard, a guard beats pass" },
 	{ .name = NULL },

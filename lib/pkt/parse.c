@@ -31,26 +31,40 @@
 #define IPV4_OPT_LSRR    131u
 #define IPV4_OPT_SSRR    137u
 #define PROTO_DCCP       33u
-#define PROTO_UDPLITE    136u
+#define PROTO_MOBILE     55u
 #define PROTO_ETHERIP    97u
+#define PROTO_ENCAP      98u
+#define PROTO_IPCOMP     108u
+#define PROTO_L2TP       115u
+#define PROTO_UDPLITE    136u
 #define PROTO_MPLS       137u
 #define PORT_VXLAN       4789u
 #define PORT_VXLAN_LINUX 8472u
 #define PORT_VXLAN_GPE   4790u
 #define PORT_GENEVE      6081u
 #define PORT_GTPU        2152u
+#define PORT_L2TP        1701u
+#define PORT_TEREDO      3544u
+#define PORT_LISP        4341u
+#define PORT_ESP         4500u /* RFC 3948 */
+#define PORT_MPLS        6635u
 #define ICMP_HDR_B       8u
 #define ICMPV6_ERR_LAST  127u /* RFC 4443 2.1: errors have the highest bit clear */
 #define PREFETCH_AHEAD   4u
 
-/* What carries a whole IP packet or frame in itself, by protocol number. */
+/* What carries a whole IP packet, frame or TCP segment in itself, by protocol number. */
 static bool is_tunnel_proto(uint8_t proto)
 {
 	switch (proto) {
 	case IPPROTO_IPIP:
 	case IPPROTO_IPV6:
 	case IPPROTO_GRE:
+	case IPPROTO_ESP:
+	case PROTO_MOBILE:
 	case PROTO_ETHERIP:
+	case PROTO_ENCAP:
+	case PROTO_IPCOMP:
+	case PROTO_L2TP:
 	case PROTO_MPLS:
 		return true;
 	default:
@@ -66,6 +80,11 @@ static bool is_tunnel_port(uint16_t dport)
 	case PORT_VXLAN_GPE:
 	case PORT_GENEVE:
 	case PORT_GTPU:
+	case PORT_L2TP:
+	case PORT_TEREDO:
+	case PORT_LISP:
+	case PORT_ESP:
+	case PORT_MPLS:
 		return true;
 	default:
 		return false;
@@ -304,6 +323,27 @@ static bool is_tag(uint16_t ethertype)
 }
 
 /* Fills everything but the bytes' place and the checksum states. */
+/* Walks the tags from *off on. Priority tags (id 0) name no VLAN: receivers take off any number of
+ * them, between other tags too. @return false when the tags do not end. */
+static bool parse_tags(struct wk_pkt *pkt, uint32_t *off, uint16_t *ethertype)
+{
+	uint32_t n_vlans = 0;
+
+	while (is_tag(*ethertype)) {
+		uint16_t id;
+
+		if (pkt->frame_len_b - *off < VLAN_TAG_B || pkt->n_tags == WK_PKT_TAGS_DEEP)
+			return false;
+		id = load_be16(pkt->frame + *off) & VLAN_ID_MASK;
+		if (id != 0 && n_vlans < WK_PKT_TAGS_MAX)
+			pkt->vlan[n_vlans++] = id;
+		pkt->n_tags++;
+		*ethertype = load_be16(pkt->frame + *off + 2);
+		*off += VLAN_TAG_B;
+	}
+	return true;
+}
+
 static void parse(struct wk_pkt *pkt)
 {
 	uint32_t off = ETH_HDR_B;
@@ -317,23 +357,18 @@ static void parse(struct wk_pkt *pkt)
 		return;
 	}
 	ethertype = load_be16(pkt->frame + 12);
-	while (is_tag(ethertype) && pkt->n_tags < WK_PKT_TAGS_MAX) {
-		if (pkt->frame_len_b - off < VLAN_TAG_B) {
-			mark(pkt, WK_PKT_F_MALFORMED);
-			return;
-		}
-		pkt->vlan[pkt->n_tags++] = load_be16(pkt->frame + off) & VLAN_ID_MASK;
-		ethertype = load_be16(pkt->frame + off + 2);
-		off += VLAN_TAG_B;
+	if (is_tag(ethertype) && !parse_tags(pkt, &off, &ethertype)) {
+		mark(pkt, WK_PKT_F_MALFORMED);
+		return;
 	}
+	if (pkt->n_tags > WK_PKT_TAGS_MAX)
+		mark(pkt, WK_PKT_F_DEEP_TAGS);
 	pkt->l3_off = (uint16_t)off;
 	pkt->ethertype = ethertype;
 	if (ethertype == RTE_ETHER_TYPE_IPV4)
 		parse_ipv4(pkt);
 	else if (ethertype == RTE_ETHER_TYPE_IPV6)
 		parse_ipv6(pkt);
-	else if (is_tag(ethertype))
-		mark(pkt, WK_PKT_F_DEEP_TAGS);
 }
 
 void wk_pkt_parse(const uint8_t *frame, uint32_t len_b, struct wk_pkt *pkt)
@@ -371,6 +406,8 @@ static enum wk_pkt_csum ip_state(uint64_t ol_flags)
 		return WK_PKT_CSUM_GOOD;
 	case RTE_MBUF_F_RX_IP_CKSUM_BAD:
 		return WK_PKT_CSUM_BAD;
+	case RTE_MBUF_F_RX_IP_CKSUM_NONE:
+		return WK_PKT_CSUM_NONE;
 	default:
 		return WK_PKT_CSUM_UNKNOWN;
 	}
@@ -409,7 +446,7 @@ static void parse_mbuf(struct rte_mbuf *m, struct wk_pkt *pkt)
 	}
 	pkt->ip_csum = ip_state(m->ol_flags);
 	pkt->l4_csum = l4_state(m->ol_flags);
-	if (pkt->l4_csum == WK_PKT_CSUM_NONE)
+	if (pkt->l4_csum == WK_PKT_CSUM_NONE || pkt->ip_csum == WK_PKT_CSUM_NONE)
 		wk_pkt_complete_csum(pkt);
 }
 

@@ -43,8 +43,21 @@ static void complete_udp(struct wk_pkt *pkt)
 	udp->dgram_cksum = csum == 0 ? 0xffff : csum;
 }
 
+static void complete_ip(struct wk_pkt *pkt)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(void *)bytes_at(pkt, pkt->l3_off);
+
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = (uint16_t)~wk_pkt_sum((const uint8_t *)ip, rte_ipv4_hdr_len(ip));
+}
+
 void wk_pkt_complete_csum(struct wk_pkt *pkt)
 {
+	if (pkt->ip_csum == WK_PKT_CSUM_NONE) {
+		if (pkt->ip_version == 4)
+			complete_ip(pkt);
+		pkt->ip_csum = WK_PKT_CSUM_GOOD;
+	}
 	if (pkt->l4_csum != WK_PKT_CSUM_NONE ||
 	    (pkt->flags & (WK_PKT_F_MALFORMED | WK_PKT_F_FRAG)) != 0)
 		return;

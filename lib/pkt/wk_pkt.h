@@ -2,7 +2,8 @@
 /* wk_pkt.h - the bytes of a frame as offsets, lengths and addresses; nothing is copied.
  *
  * Pure functions of the bytes (any thread); a struct wk_pkt lives as long as the burst. 88 bytes.
- * Parses Ethernet, up to two VLAN tags (0x8100, 0x88a8, 0x9100), IPv4 with options, IPv6 with
+ * Parses Ethernet, VLAN tags (0x8100, 0x88a8, 0x9100; more than two are marked, more than
+ * eight malformed), IPv4 with options, IPv6 with
  * extension headers, TCP and UDP, and the TCP packets that ICMP errors quote. What it does not know
  * is not an error: ip_version is 0 and the frame passes as unguarded traffic. */
 #pragma once
@@ -16,6 +17,7 @@
 
 #define WK_PKT_VLAN_NONE 0xffffu
 #define WK_PKT_TAGS_MAX  2u
+#define WK_PKT_TAGS_DEEP 8u
 
 #define WK_PKT_F_MALFORMED  0x0001u /* lengths do not fit: of the IP header if ip_version is 0 */
 #define WK_PKT_F_FRAG       0x0002u /* an IP fragment (atomic fragments of IPv6 are not) */
@@ -23,17 +25,17 @@
 #define WK_PKT_F_IP_OPTS    0x0008u /* IPv4 header with options */
 #define WK_PKT_F_IP_ROUTE   0x0010u /* LSRR, SSRR or RR among them, or unparsable options */
 #define WK_PKT_F_V6_EXT     0x0020u /* IPv6 extension headers present */
-#define WK_PKT_F_TUNNEL     0x0040u /* IPIP, 6in4, GRE, or UDP to a VXLAN, GENEVE, GTP-U port */
+#define WK_PKT_F_TUNNEL     0x0040u /* IPIP, GRE, ESP and such, or UDP to a port of a tunnel */
 #define WK_PKT_F_TCP        0x0080u /* a whole TCP header stands at l4_off */
 #define WK_PKT_F_L4_PORTS   0x0100u /* sport and dport are valid */
-#define WK_PKT_F_DEEP_TAGS  0x0200u /* a third VLAN tag: not parsed further */
+#define WK_PKT_F_DEEP_TAGS  0x0200u /* more than WK_PKT_TAGS_MAX tags */
 #define WK_PKT_F_ICMP_ERR   0x0400u /* an ICMP error, which quotes a packet: see wk_pkt_quoted */
 
 enum wk_pkt_csum {
 	WK_PKT_CSUM_UNKNOWN = 0, /* must be computed */
 	WK_PKT_CSUM_GOOD = 1,    /* the port says so */
 	WK_PKT_CSUM_BAD = 2,
-	WK_PKT_CSUM_NONE = 3, /* pseudo-header only (virtual ports): to be completed */
+	WK_PKT_CSUM_NONE = 3, /* left to whoever sends it (virtual ports): to be completed */
 };
 
 struct wk_pkt {
@@ -45,9 +47,11 @@ struct wk_pkt {
 	uint8_t proto;      /* of the last header reached */
 	uint8_t ttl;
 	uint8_t n_tags;
-	uint16_t vlan[WK_PKT_TAGS_MAX]; /* VLAN id, outer first; WK_PKT_VLAN_NONE */
-	uint16_t ethertype;             /* behind the tags, host order */
-	uint16_t l3_off;                /* = Ethernet header + tags */
+	/* VLAN ids, outer first, or WK_PKT_VLAN_NONE. A priority tag (id 0) is counted above, but
+	 * names none. */
+	uint16_t vlan[WK_PKT_TAGS_MAX];
+	uint16_t ethertype; /* behind the tags, host order */
+	uint16_t l3_off;    /* = Ethernet header + tags */
 	uint16_t l4_off;
 	uint16_t data_off;   /* of the TCP or UDP payload */
 	uint16_t data_len_b; /* by the IP length: trailer bytes of the frame do not count */
@@ -67,7 +71,8 @@ void wk_pkt_parse(const uint8_t *frame, uint32_t len_b, struct wk_pkt *pkt);
  * it can be made contiguous in place. */
 void wk_pkt_parse_burst(struct rte_mbuf **mbufs, uint16_t n, struct wk_pkt *pkts);
 
-/* Makes a pseudo-header-only checksum (state NONE) of TCP or UDP a whole one; m is writable.
+/* Makes a checksum that its sender left out (state NONE) a whole one: TCP's and UDP's, of which
+ * the pseudo header is there, and the IPv4 header's; m is writable.
  * wk_pkt_parse_burst has done so: no such checksum is ever forwarded. */
 void wk_pkt_complete_csum(struct wk_pkt *pkt);
 

@@ -40,7 +40,9 @@ static void check_bounds(const struct wk_pkt *pkt)
 {
 	uint32_t end = (uint32_t)pkt->l3_off + pkt->l3_len_b;
 
-	must(pkt->n_tags <= WK_PKT_TAGS_MAX);
+	must(pkt->n_tags <= WK_PKT_TAGS_DEEP);
+	if ((pkt->flags & WK_PKT_F_MALFORMED) == 0)
+		must(((pkt->flags & WK_PKT_F_DEEP_TAGS) != 0) == (pkt->n_tags > WK_PKT_TAGS_MAX));
 	if (pkt->ip_version == 0) {
 		must((pkt->flags & ~(WK_PKT_F_MALFORMED | WK_PKT_F_DEEP_TAGS)) == 0);
 		return;
@@ -63,7 +65,7 @@ static bool comparable(const struct wk_pkt *pkt)
 	static const uint16_t two[] = { RTE_ETHER_TYPE_QINQ, RTE_ETHER_TYPE_VLAN };
 	const uint16_t *tpids = pkt->n_tags == 2 ? two : one;
 
-	if ((pkt->flags & WK_PKT_F_V6_EXT) != 0 ||
+	if ((pkt->flags & (WK_PKT_F_V6_EXT | WK_PKT_F_DEEP_TAGS)) != 0 ||
 	    (pkt->ip_version == 4 && pkt->frame[pkt->l3_off + 9] != IPPROTO_TCP))
 		return false;
 	for (uint32_t i = 0; i < pkt->n_tags; i++) {

@@ -9,7 +9,7 @@ from scapy.layers.l2 import ARP, GRE, Ether
 from scapy.packet import Raw
 
 from case import CONF, MAC, PORT, Case, Link, flip
-from http2 import answer, call
+from http2 import answer, call, denial
 from talk import Talk
 
 
@@ -48,8 +48,55 @@ def unguarded():
         both_ways(lambda side, end=body: bytes(ether[side])[:12] + end)
     llc = bytes(ether["c"])[:12] + struct.pack(">H", 38) + b"\x42\x42\x03" + bytes(43)
     case.through("c", llc, "fwd_plain")
-    three_tags = bytes.fromhex("8100000181000002810000030800") + bytes(40)
-    case.through("c", bytes(ether["c"])[:12] + three_tags, "fwd_plain")
+    three_tags = bytes.fromhex("810000018100000281000003")
+    for side, inside in (("c", odd / TCP(dport=22)), ("s", ether["s"] / who)):
+        frame = bytes(inside)
+        case.through(side, frame[:12] + three_tags + frame[12:], "fwd_plain")
+    return case
+
+
+def deep_tags():
+    """A host takes off any number of priority tags. Up to two tags are read, with more of them a
+    guarded address is as hidden as in a tunnel."""
+    case = Case("deep_tags")
+    talk = Talk(case)
+    talk.open()
+    talk.greet()
+
+    def tagged(frame, *ids):
+        tags = b"".join(struct.pack(">HH", 0x8100, vlan) for vlan in ids)
+        return frame[:12] + tags + frame[12:]
+
+    bad = talk.tcp("c", "PA", talk.sent["c"], talk.sent["s"], call(1, "SetAccessCode"))
+    for ids in ((0, 0, 0), (0, 7, 0), (0,) * 8):
+        case.enter("c", tagged(bad, *ids), "drop_tunnel")
+    case.enter("c", tagged(bad, *(0,) * 9), "drop_malformed")
+    case.enter("s", tagged(talk.tcp("s", "A", talk.sent["s"], talk.sent["c"]), 0, 0, 0),
+               "drop_tunnel")
+    # In another VLAN it is another connection, which nobody has opened.
+    frame = tagged(bad, 7)
+    case.enter("c", frame, "drop_mid_stream")
+    rst = talk.tcp("s", "R", talk.sent["s"], 0, options=[], window=0)
+    case.leave("c", tagged(rst, 7))
+    # With one or two priority tags it is this one, wherever they stand.
+    for stream, ids in ((1, (0,)), (3, (0, 0))):
+        talk.tick("c")
+        sent, _ = talk.both("c", "PA", call(stream, "GetName"), b"")
+        case.through("c", tagged(sent, *ids))
+        talk.sent["c"] += len(call(stream, "GetName"))
+        talk.seen["c"] += len(call(stream, "GetName"))
+        talk.send("s", answer(stream, b"\x0a\x04Door"))
+        talk.send("c")
+        case.count(allowed=1)
+    talk.tick("c")
+    sent, _ = talk.both("c", "PA", call(5, "SetAccessCode"), b"")
+    case.enter("c", tagged(sent, 0), "absorb_deleted")
+    case.count(denied_method=1)
+    talk.sent["c"] += len(call(5, "SetAccessCode"))
+    case.leave("c", talk.tcp("s", "PA", talk.seen["s"], talk.sent["c"], denial(5, 0)))
+    talk.seen["s"] += len(denial(5, 0))
+    talk.ack_of_reply()
+    talk.close()
     return case
 
 

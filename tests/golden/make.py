@@ -27,7 +27,7 @@ from cases_calls import allowed_call, cut_header, denied, denied_unfinished, pas
 from cases_calls import second_version, table_shift, unlisted_source
 from cases_fragments import fragments, fragments_audit
 from cases_icmp import icmp_quote
-from cases_wire import malformed, mid_stream, plain_rules, spoofed_server, unguarded
+from cases_wire import deep_tags, malformed, mid_stream, plain_rules, spoofed_server, unguarded
 
 HERE = Path(__file__).resolve().parent
 
@@ -43,6 +43,7 @@ def cases():
     yield mid_stream()
     yield spoofed_server()
     yield malformed()
+    yield deep_tags()
     yield table_shift()
     yield second_version()
     yield cut_header()

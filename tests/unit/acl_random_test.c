@@ -67,7 +67,8 @@ static int naive_rule(const struct wk_acl_in *in, const struct wk_pkt *pkt)
 		    any_holds(rule->to, rule->n_to, pkt, pkt->dst) &&
 		    (rule->proto == 256 || rule->proto == pkt->proto) &&
 		    pkt->dport >= rule->port_low && pkt->dport <= rule->port_high &&
-		    (rule->vlan < 0 || rule->vlan == pkt->vlan[0]))
+		    (rule->vlan < 0 ||
+		     (rule->vlan > 0 ? (uint32_t)rule->vlan : WK_PKT_VLAN_NONE) == pkt->vlan[0]))
 			return (int)i;
 	}
 	return -1;
@@ -161,7 +162,7 @@ static void random_pkt(struct wk_pkt *pkt)
 		.flags = WK_PKT_F_L4_PORTS,
 		.sport = (uint16_t)rnd(12),
 		.dport = (uint16_t)rnd(12),
-		.vlan = { (uint16_t)(rnd(2) ? rnd(4) : WK_PKT_VLAN_NONE), WK_PKT_VLAN_NONE },
+		.vlan = { (uint16_t)(rnd(2) ? 1 + rnd(3) : WK_PKT_VLAN_NONE), WK_PKT_VLAN_NONE },
 	};
 	if (pkt->proto == IPPROTO_TCP)
 		pkt->flags |= WK_PKT_F_TCP;

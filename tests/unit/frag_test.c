@@ -171,7 +171,9 @@ static void what_tells_datagrams_apart(void **state)
 		other[i] = base;
 	other[0].id = 8;
 	other[1].src = 1;
+	other[2].vlan = 5;
 	other[2].n_tags = 1;
+	other[3].vlan = 5;
 	other[3].n_tags = 2;
 	other[4].vlan = 9;
 	other[4].n_tags = 1;

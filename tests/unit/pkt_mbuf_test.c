@@ -45,6 +45,7 @@ static void checksum_verdicts_of_the_port_are_taken(void **state)
 		{ RTE_MBUF_F_RX_L4_CKSUM_BAD, WK_PKT_CSUM_UNKNOWN, WK_PKT_CSUM_BAD },
 		/* Completed on the way in. */
 		{ RTE_MBUF_F_RX_L4_CKSUM_NONE, WK_PKT_CSUM_UNKNOWN, WK_PKT_CSUM_GOOD },
+		{ RTE_MBUF_F_RX_IP_CKSUM_NONE, WK_PKT_CSUM_GOOD, WK_PKT_CSUM_UNKNOWN },
 	};
 	static const struct test_frame_spec spec = { V4_BASE, TCP_33 };
 	struct test_frame frame;
@@ -86,6 +87,32 @@ static void pseudo_header_checksums_are_completed(void **state)
 		off = frame.l4_off + (specs[i].proto == IPPROTO_TCP ? 16 : 6);
 		memset(rte_pktmbuf_mtod_offset(m, void *, off), 0x5a, 2);
 		m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE;
+		wk_pkt_parse_burst(&m, 1, &pkt);
+		assert_memory_equal(rte_pktmbuf_mtod(m, void *), frame.bytes, frame.len_b);
+		rte_pktmbuf_free(m);
+	}
+}
+
+static void header_checksums_are_completed(void **state)
+{
+	static const struct test_frame_spec specs[] = {
+		{ V4_BASE, TCP_33 },
+		{ V4_BASE, TCP_33, IP_OPTS(opts_nop), TAGS1(7) },
+		{ V4_BASE, TCP_BASE, .data_b = 40, .frag = 0x2000 },
+		{ V6_BASE, TCP_33 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(specs); i++) {
+		struct test_frame frame;
+		struct rte_mbuf *m;
+		struct wk_pkt pkt;
+
+		test_frame_build(&frame, &specs[i]);
+		m = mbuf_of(&frame);
+		if (specs[i].ip_version == 4)
+			memset(rte_pktmbuf_mtod_offset(m, void *, frame.l3_off + 10), 0, 2);
+		m->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_NONE;
 		wk_pkt_parse_burst(&m, 1, &pkt);
 		assert_memory_equal(rte_pktmbuf_mtod(m, void *), frame.bytes, frame.len_b);
 		rte_pktmbuf_free(m);
@@ -269,6 +296,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(checksum_verdicts_of_the_port_are_taken),
 		cmocka_unit_test(pseudo_header_checksums_are_completed),
+		cmocka_unit_test(header_checksums_are_completed),
 		cmocka_unit_test(stripped_tags_come_back),
 		cmocka_unit_test(segments_are_joined_where_there_is_room),
 		cmocka_unit_test(numbers_are_written_with_their_checksum),

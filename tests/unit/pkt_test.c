@@ -56,9 +56,26 @@ static const struct row rows[] = {
 	{ "ipv4 udp", { V4_BASE, UDP_BASE }, WK_PKT_F_L4_PORTS },
 	/* Its first byte is a 3: unreachable. */
 	{ "ipv4 icmp", { V4_BASE, .proto = IPPROTO_ICMP, .data_b = 40 }, WK_PKT_F_ICMP_ERR },
-	{ "ipv4 esp", { V4_BASE, .proto = IPPROTO_ESP, .data_b = 40 }, 0 },
+	{ "ipv4 sctp", { V4_BASE, .proto = IPPROTO_SCTP, .data_b = 0 }, 0 },
+	{ "ipv4 esp", { V4_BASE, .proto = IPPROTO_ESP, .data_b = 40 }, WK_PKT_F_TUNNEL },
+	{ "ipv6 ipcomp", { V6_BASE, .proto = 108, .data_b = 40 }, WK_PKT_F_TUNNEL },
+	{ "ipv4 l2tp", { V4_BASE, .proto = 115, .data_b = 40 }, WK_PKT_F_TUNNEL },
+	{ "esp in udp",
+	  { V4_BASE, .proto = IPPROTO_UDP, .dport = 4500, .data_b = 50 },
+	  WK_PKT_F_TUNNEL | WK_PKT_F_L4_PORTS },
+	{ "teredo",
+	  { V4_BASE, .proto = IPPROTO_UDP, .dport = 3544, .data_b = 50 },
+	  WK_PKT_F_TUNNEL | WK_PKT_F_L4_PORTS },
 	{ "one tag", { V4_BASE, TCP_33, TAGS1(0xe064) }, F_TCP },
 	{ "priority tag", { V4_BASE, TCP_33, TAGS1(0xe000) }, F_TCP },
+	{ "priority tag outside of a VLAN", { V4_BASE, TCP_33, TAGS2(0x8100, 0, 7) }, F_TCP },
+	{ "priority tag inside of a VLAN", { V6_BASE, TCP_33, TAGS2(0x88a8, 7, 0) }, F_TCP },
+	{ "three tags",
+	  { V4_BASE, TCP_33, .n_tags = 3, .tpid = { 0x88a8, 0x8100, 0x8100 }, .vlan = { 7, 8, 9 } },
+	  F_TCP | WK_PKT_F_DEEP_TAGS },
+	{ "three priority tags",
+	  { V6_BASE, TCP_33, .n_tags = 3, .tpid = { 0x8100, 0x8100, 0x8100 } },
+	  F_TCP | WK_PKT_F_DEEP_TAGS },
 	{ "QinQ", { V4_BASE, TCP_33, TAGS2(0x88a8, 100, 200) }, F_TCP },
 	{ "QinQ of old", { V6_BASE, TCP_33, TAGS2(0x9100, 100, 200) }, F_TCP },
 	{ "NOP option", { V4_BASE, TCP_33, IP_OPTS(opts_nop) }, F_TCP | WK_PKT_F_IP_OPTS },
@@ -129,6 +146,19 @@ static const struct row rows[] = {
 	  WK_PKT_F_V6_EXT | WK_PKT_F_MALFORMED },
 };
 
+/* Those that are not 0, the first two. */
+static void check_vlans(const struct test_frame_spec *spec, const struct wk_pkt *pkt)
+{
+	uint16_t want[4] = { WK_PKT_VLAN_NONE, WK_PKT_VLAN_NONE };
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < spec->n_tags; i++)
+		if ((spec->vlan[i] & 0xfff) != 0)
+			want[n++] = spec->vlan[i] & 0xfff;
+	assert_int_equal(pkt->vlan[0], want[0]);
+	assert_int_equal(pkt->vlan[1], want[1]);
+}
+
 static void check_row(const struct row *row)
 {
 	const struct test_frame_spec *spec = &row->spec;
@@ -142,8 +172,7 @@ static void check_row(const struct row *row)
 	assert_int_equal(pkt.ip_version, spec->ip_version);
 	assert_int_equal(pkt.l3_off, frame.l3_off);
 	assert_int_equal(pkt.n_tags, spec->n_tags);
-	assert_int_equal(pkt.vlan[0], spec->n_tags > 0 ? spec->vlan[0] & 0xfff : WK_PKT_VLAN_NONE);
-	assert_int_equal(pkt.vlan[1], spec->n_tags > 1 ? spec->vlan[1] & 0xfff : WK_PKT_VLAN_NONE);
+	check_vlans(spec, &pkt);
 	assert_memory_equal(pkt.src, spec->src, 16);
 	assert_memory_equal(pkt.dst, spec->dst, 16);
 	assert_int_equal(pkt.ttl, 64);
@@ -262,12 +291,26 @@ static void what_is_not_ip_is_no_error(void **state)
 		assert_int_equal(pkt.ip_version, 0);
 		assert_int_equal(pkt.ethertype, ethertypes[i]);
 	}
-	for (uint32_t off = 12; off < 24; off += 4)
-		test_put16(frame.bytes + off, 0x8100);
-	wk_pkt_parse(frame.bytes, frame.len_b, &pkt);
-	assert_int_equal(pkt.flags, WK_PKT_F_DEEP_TAGS);
-	assert_int_equal(pkt.n_tags, 2);
-	assert_int_equal(pkt.ip_version, 0);
+}
+
+static void tags_that_do_not_end_are_malformed(void **state)
+{
+	struct test_frame frame = { .len_b = 64 };
+	struct wk_pkt pkt;
+
+	(void)state;
+	for (uint32_t n = 1; n <= 12; n++) {
+		test_put16(frame.bytes + 12 + 4 * (n - 1), 0x8100);
+		wk_pkt_parse(frame.bytes, frame.len_b, &pkt);
+		assert_int_equal(pkt.ip_version, 0);
+		assert_int_equal(pkt.n_tags, n <= 8 ? n : 8);
+		assert_int_equal(pkt.flags, n <= 2   ? 0
+					    : n <= 8 ? WK_PKT_F_DEEP_TAGS
+						     : WK_PKT_F_MALFORMED);
+		/* Nor may the frame end inside a tag. */
+		wk_pkt_parse(frame.bytes, 12 + 4 * n, &pkt);
+		assert_int_equal(pkt.flags, WK_PKT_F_MALFORMED);
+	}
 }
 
 /* Parses a copy that ends where its allocation ends, and checks that nothing points outside. */
@@ -377,6 +420,7 @@ int main(void)
 		cmocka_unit_test(a_fragment_that_ends_beyond_64_kib_is_malformed),
 		cmocka_unit_test(a_udp_length_that_does_not_fit_is_malformed),
 		cmocka_unit_test(what_is_not_ip_is_no_error),
+		cmocka_unit_test(tags_that_do_not_end_are_malformed),
 		cmocka_unit_test(no_truncation_is_read_beyond_its_end),
 		cmocka_unit_test(no_mutation_is_read_beyond_its_end),
 		cmocka_unit_test(checksums_agree_with_the_library),
