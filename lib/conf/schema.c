@@ -160,6 +160,7 @@ static const struct key limits_keys[] = {
 	LIMIT(control_per_s, 1, 1000000, 1000, "frames a second", "control frames of a connection"),
 	LIMIT(control_burst, 1, 1000000, 4000, "frames", "and at once"),
 	LIMIT(regex_steps, 100, 1000000, 1000, "steps", "one match of an expression of the policy"),
+	LIMIT(rest_ms, 10, 60000, 200, "ms", "quiet time after which a connection is packed away"),
 	LIMIT(rto_min_ms, 10, 10000, 200, "ms", "floor of our retransmission timer"),
 	LIMIT(owned_retries, 1, 30, 10, "times", "retransmissions of owned bytes, then reset"),
 	LIMIT(insert_wait_s, 1, 600, 30, "s", "wait of a reply while nothing moves, then reset"),

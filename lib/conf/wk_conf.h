@@ -170,6 +170,7 @@ struct wk_conf {
 		uint32_t control_per_s;
 		uint32_t control_burst;
 		uint32_t regex_steps;
+		uint32_t rest_ms;
 		uint32_t rto_min_ms;
 		uint32_t owned_retries;
 		uint32_t insert_wait_s;

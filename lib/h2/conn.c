@@ -14,6 +14,7 @@ const struct wk_h2_limits wk_h2_limits_default = {
 	.control_frame_b = 16 * 1024,
 	.credit_b = 16 * 1024,
 	.table_b = 64 * 1024,
+	.rest_ns = 200 * 1000000ull,
 	.hold_ns = 60 * 1000000000ull,
 };
 
@@ -23,11 +24,8 @@ struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env)
 
 	if (!conn)
 		return NULL;
-	if (nghttp2_hd_inflate_new2(&conn->inflater, &env->lcore->mem) != 0) {
-		wk_mem_free(env->mem, conn);
-		return NULL;
-	}
 	STAILQ_INIT(&conn->answers);
+	conn->table_b = H2_TABLE_DEFAULT_B;
 	conn->max_frame_b = H2_FRAME_DEFAULT_B;
 	conn->max_streams = UINT32_MAX;
 	conn->window_b = H2_WINDOW_DEFAULT_B;
@@ -42,9 +40,13 @@ void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem)
 {
 	if (!conn)
 		return;
-	nghttp2_hd_inflate_del(conn->inflater);
+	if (conn->inflater)
+		nghttp2_hd_inflate_del(conn->inflater);
+	h2_fold_free(conn, mem);
+	h2_notes_free(&conn->server_notes, mem);
+	h2_notes_free(&conn->client_notes, mem);
 	h2_answers_above(conn, mem, 0);
-	wk_mem_free(mem, conn->streams.v);
+	h2_streams_free(&conn->streams, mem);
 	wk_mem_free(mem, conn);
 }
 

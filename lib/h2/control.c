@@ -63,14 +63,14 @@ static enum wk_h2_error settings_frame(struct h2_cut *cut, const struct h2_frame
 				       const uint8_t *payload)
 {
 	struct wk_h2_conn *conn = cut->conn;
-	bool full = false;
+	enum wk_h2_error error;
 
 	if (f->flags & H2_FLAG_ACK)
-		return h2_settings_client_ack(conn) ? WK_H2_E_OK : WK_H2_E_SETTINGS;
-	if (!h2_settings_client(conn, payload, f->len_b, &full))
-		return WK_H2_E_SETTINGS;
-	conn->c2s_state = H2_C2S_FRAMES;
-	return full ? WK_H2_E_FLOOD : WK_H2_E_OK;
+		return h2_settings_client_ack(conn, cut->env);
+	error = h2_settings_client(conn, cut->env, payload, f->len_b);
+	if (error != WK_H2_E_SETTINGS)
+		conn->c2s_state = H2_C2S_FRAMES;
+	return error;
 }
 
 /* A window that grows beyond its limit makes the server reset the stream or the connection: a cheap

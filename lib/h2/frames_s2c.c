@@ -65,14 +65,13 @@ static enum h2_step settings_step(struct h2_cut *cut, const struct h2_frame *f)
 	if (cut->len_b < whole_b)
 		return H2_MORE;
 	if (f->flags & H2_FLAG_ACK) {
-		h2_settings_server_ack(conn);
+		h2_settings_server_ack(conn, cut->env->mem);
 		return pass_frame(cut, f);
 	}
 	/* What the client may have read already cannot be changed, and counts. */
 	if (cut->data < cut->gone_end)
 		clamping = false;
-	error = h2_settings_server(conn, cut->data + H2_FRAME_HDR_B, f->len_b, clamping,
-				   cut->env->limits->table_b);
+	error = h2_settings_server(conn, cut->env, cut->data + H2_FRAME_HDR_B, f->len_b, clamping);
 	if (error != WK_H2_E_OK)
 		return h2_fail(cut, error);
 	h2_reward(conn, cut->env, REWARD_ASK);

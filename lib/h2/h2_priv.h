@@ -53,9 +53,9 @@ struct h2_note {
 
 /* SETTINGS that wait for their ACK, oldest first. */
 struct h2_notes {
+	struct h2_note *v; /* H2_NOTES_MAX of them, while any waits */
 	uint8_t head;
 	uint8_t n;
-	struct h2_note note[H2_NOTES_MAX];
 };
 
 struct h2_stream {
@@ -95,7 +95,11 @@ enum h2_c2s_state {
 
 struct wk_h2_conn {
 	enum wk_h2_error error;
-	nghttp2_hd_inflater *inflater; /* the client's header blocks */
+	nghttp2_hd_inflater *inflater; /* of the client's header blocks; NULL: folded */
+	uint8_t *folded;               /* the block that makes the table anew; NULL: an empty one */
+	uint32_t folded_b;
+	uint32_t table_b; /* the server's HEADER_TABLE_SIZE, as acknowledged */
+	bool table_moved; /* by SETTINGS since the last header block */
 
 	/* client to server */
 	enum h2_c2s_state c2s_state;
@@ -253,6 +257,10 @@ bool h2_is_idle(const struct wk_h2_conn *conn, uint32_t id);
 enum wk_h2_error h2_inflate(struct wk_h2_conn *conn, const struct wk_h2_env *env,
 			    const uint8_t *block, uint32_t len_b);
 
+/* fold.c: makes the decoder, if there is none. @return false when out of memory. */
+bool h2_unfold(struct wk_h2_conn *conn, const struct wk_h2_env *env);
+void h2_fold_free(struct wk_h2_conn *conn, struct wk_mem *mem);
+
 /* scan.c: reads the representations of a block without decoding them. */
 enum h2_scan {
 	H2_SCAN_CLEAN = 0,   /* leaves the dynamic table as it is */
@@ -273,17 +281,19 @@ uint32_t h2_reencode(struct wk_h2_conn *conn, const struct wk_h2_env *env,
 /* streams.c */
 struct h2_stream *h2_stream_find(struct h2_streams *streams, uint32_t id);
 bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended);
+void h2_streams_free(struct h2_streams *streams, struct wk_mem *mem);
 void h2_stream_remove(struct h2_streams *streams, struct h2_stream *stream);
 void h2_stream_client_ended(struct h2_streams *streams, struct h2_stream *stream);
 void h2_stream_server_ended(struct h2_streams *streams, struct h2_stream *stream);
 
 /* settings.c */
-bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
-			bool *full);
-enum wk_h2_error h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
-				    bool clamped, uint32_t table_max_b);
-bool h2_settings_client_ack(struct wk_h2_conn *conn);
-void h2_settings_server_ack(struct wk_h2_conn *conn);
+enum wk_h2_error h2_settings_client(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+				    const uint8_t *payload, uint32_t len_b);
+enum wk_h2_error h2_settings_server(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+				    const uint8_t *payload, uint32_t len_b, bool clamped);
+enum wk_h2_error h2_settings_client_ack(struct wk_h2_conn *conn, const struct wk_h2_env *env);
+void h2_settings_server_ack(struct wk_h2_conn *conn, struct wk_mem *mem);
+void h2_notes_free(struct h2_notes *notes, struct wk_mem *mem);
 
 /* reply.c */
 enum wk_h2_error h2_answer_deny(struct wk_h2_conn *conn, const struct wk_h2_env *env,

@@ -38,6 +38,8 @@ enum wk_h2_error h2_inflate(struct wk_h2_conn *conn, const struct wk_h2_env *env
 	uint64_t list_b = 0;
 	int flags = 0;
 
+	if (!h2_unfold(conn, env))
+		return WK_H2_E_MEMORY;
 	lcore->list.n = 0;
 	lcore->list.text_b = 0;
 	lcore->list.over = false;
@@ -58,5 +60,6 @@ enum wk_h2_error h2_inflate(struct wk_h2_conn *conn, const struct wk_h2_env *env
 	} while (!(flags & NGHTTP2_HD_INFLATE_FINAL));
 	if (len_b > 0 || nghttp2_hd_inflate_end_headers(conn->inflater) != 0)
 		return WK_H2_E_HPACK;
+	conn->table_moved = false;
 	return WK_H2_E_OK;
 }

@@ -13,22 +13,35 @@ enum setting {
 	MAX_FRAME_SIZE = 0x5,
 };
 
-static bool push(struct h2_notes *notes, const struct h2_note *note)
+/* full: what it means that too many wait. */
+static enum wk_h2_error push(struct h2_notes *notes, struct wk_mem *mem, const struct h2_note *note,
+			     enum wk_h2_error full)
 {
 	if (notes->n == H2_NOTES_MAX)
-		return false;
-	notes->note[(notes->head + notes->n++) % H2_NOTES_MAX] = *note;
-	return true;
+		return full;
+	if (!notes->v)
+		notes->v = wk_mem_alloc(mem, H2_NOTES_MAX * sizeof(*notes->v));
+	if (!notes->v)
+		return WK_H2_E_MEMORY;
+	notes->v[(notes->head + notes->n++) % H2_NOTES_MAX] = *note;
+	return WK_H2_E_OK;
 }
 
-static bool pop(struct h2_notes *notes, struct h2_note *note)
+static bool pop(struct h2_notes *notes, struct wk_mem *mem, struct h2_note *note)
 {
 	if (notes->n == 0)
 		return false;
-	*note = notes->note[notes->head];
+	*note = notes->v[notes->head];
 	notes->head = (uint8_t)((notes->head + 1) % H2_NOTES_MAX);
-	notes->n--;
+	if (--notes->n == 0)
+		h2_notes_free(notes, mem);
 	return true;
+}
+
+void h2_notes_free(struct h2_notes *notes, struct wk_mem *mem)
+{
+	wk_mem_free(mem, notes->v);
+	*notes = (struct h2_notes){ 0 };
 }
 
 static bool value_ok(uint32_t id, uint32_t value)
@@ -77,24 +90,25 @@ static bool read_settings(const uint8_t *payload, uint32_t len_b, struct h2_note
 	return true;
 }
 
-bool h2_settings_client(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b, bool *full)
+enum wk_h2_error h2_settings_client(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+				    const uint8_t *payload, uint32_t len_b)
 {
 	uint32_t unused = 0;
 	struct h2_note note;
 
 	if (!read_settings(payload, len_b, &note, &unused))
-		return false;
+		return WK_H2_E_SETTINGS;
 	if (note.window_b != H2_ABSENT)
 		conn->window_b = note.window_b;
-	*full = !push(&conn->client_notes, &note);
-	return true;
+	return push(&conn->client_notes, env->mem, &note, WK_H2_E_FLOOD);
 }
 
 /* clamped: the client is certain to read H2_TABLE_DEFAULT_B instead of any higher table size. If it
- * is not, what it has been told is followed up to table_max_b. */
-enum wk_h2_error h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payload, uint32_t len_b,
-				    bool clamped, uint32_t table_max_b)
+ * is not, what it has been told is followed up to a limit. */
+enum wk_h2_error h2_settings_server(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+				    const uint8_t *payload, uint32_t len_b, bool clamped)
 {
+	uint32_t table_max_b = env->limits->table_b;
 	uint32_t cap = clamped ? H2_TABLE_DEFAULT_B : H2_ID_MASK;
 	struct h2_note note;
 
@@ -106,34 +120,51 @@ enum wk_h2_error h2_settings_server(struct wk_h2_conn *conn, const uint8_t *payl
 		if (note.table_last_b > H2_TABLE_DEFAULT_B && note.table_last_b > table_max_b)
 			return WK_H2_E_TABLE_CAP;
 	}
-	return push(&conn->server_notes, &note) ? WK_H2_E_OK : WK_H2_E_SERVER;
+	return push(&conn->server_notes, env->mem, &note, WK_H2_E_SERVER);
+}
+
+/* What every decoder begins with need not be told to one. */
+static bool moves_table(const struct wk_h2_conn *conn, const struct h2_note *note)
+{
+	return note->table_last_b != H2_ABSENT &&
+	       (note->table_min_b != conn->table_b || note->table_last_b != conn->table_b);
+}
+
+static bool move_table(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+		       const struct h2_note *note)
+{
+	if (!h2_unfold(conn, env))
+		return false;
+	if (note->table_min_b < note->table_last_b)
+		nghttp2_hd_inflate_change_table_size(conn->inflater, note->table_min_b);
+	nghttp2_hd_inflate_change_table_size(conn->inflater, note->table_last_b);
+	conn->table_b = note->table_last_b;
+	conn->table_moved = true;
+	return true;
 }
 
 /* The client acknowledges the server's oldest SETTINGS: its encoder follows from here on.
- * @return false when there is nothing to acknowledge. */
-bool h2_settings_client_ack(struct wk_h2_conn *conn)
+ * There must be something to acknowledge. */
+enum wk_h2_error h2_settings_client_ack(struct wk_h2_conn *conn, const struct wk_h2_env *env)
 {
 	struct h2_note note;
 
-	if (!pop(&conn->server_notes, &note))
-		return false;
+	if (!pop(&conn->server_notes, env->mem, &note))
+		return WK_H2_E_SETTINGS;
 	if (note.streams != H2_ABSENT)
 		conn->max_streams = note.streams;
-	if (note.table_last_b != H2_ABSENT) {
-		if (note.table_min_b < note.table_last_b)
-			nghttp2_hd_inflate_change_table_size(conn->inflater, note.table_min_b);
-		nghttp2_hd_inflate_change_table_size(conn->inflater, note.table_last_b);
-	}
-	return true;
+	if (moves_table(conn, &note) && !move_table(conn, env, &note))
+		return WK_H2_E_MEMORY;
+	return WK_H2_E_OK;
 }
 
 /* The server acknowledges the client's oldest SETTINGS: if they lowered the table, the next block
  * that the client reads has to begin with a size update, even if it is ours. */
-void h2_settings_server_ack(struct wk_h2_conn *conn)
+void h2_settings_server_ack(struct wk_h2_conn *conn, struct wk_mem *mem)
 {
 	struct h2_note note;
 
-	if (!pop(&conn->client_notes, &note) || note.table_last_b == H2_ABSENT)
+	if (!pop(&conn->client_notes, mem, &note) || note.table_last_b == H2_ABSENT)
 		return;
 	if (conn->reply_update_due) {
 		if (note.table_min_b < conn->reply_update_min_b)

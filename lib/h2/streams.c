@@ -38,6 +38,12 @@ bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, 
 	return true;
 }
 
+void h2_streams_free(struct h2_streams *streams, struct wk_mem *mem)
+{
+	wk_mem_free(mem, streams->v);
+	*streams = (struct h2_streams){ 0 };
+}
+
 void h2_stream_remove(struct h2_streams *streams, struct h2_stream *stream)
 {
 	uint32_t at = (uint32_t)(stream - streams->v);

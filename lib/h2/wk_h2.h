@@ -88,6 +88,7 @@ struct wk_h2_limits {
 	uint32_t control_frame_b; /* a held frame that is neither HEADERS nor DATA */
 	uint32_t credit_b;        /* coalescing of connection-window credit (16 KiB) */
 	uint32_t table_b;         /* HPACK table, where the client has read more than 4096 */
+	uint64_t rest_ns;         /* quiet time after which wk_h2_fold is worth it */
 	uint64_t hold_ns;         /* longest time a client may take over what is held; 0: any */
 };
 extern const struct wk_h2_limits wk_h2_limits_default;
@@ -175,6 +176,12 @@ void wk_h2_lcore_free(struct wk_h2_lcore *lcore, struct wk_mem *mem);
 /* @return NULL when out of memory. */
 struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env);
 void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem);
+
+/* Has memory that wk_h2_fold could give back, at the price of making it anew at the next call. */
+bool wk_h2_awake(const struct wk_h2_conn *conn);
+/* Packs what is kept between header blocks: worth it after a while without any. Where it cannot,
+ * nothing changes. */
+void wk_h2_fold(struct wk_h2_conn *conn, struct wk_mem *mem);
 
 /* Judges data[len_b], the in-order bytes of dir from the first one not yet covered by an operation.
  * Fills ops as wk_op.h says (n, to_boundary_b and pass_b included). As long as it covers something,

@@ -75,11 +75,19 @@ bool wk_insp_edited(const struct wk_insp_flow *flow)
 	return info.deleting || info.reencoding;
 }
 
+uint64_t wk_insp_rest_ns(const struct wk_inspect *inspect, const struct wk_insp_flow *flow)
+{
+	if (flow->rested || !flow->h2 || !wk_h2_awake(flow->h2))
+		return UINT64_MAX;
+	return flow->last_ns + inspect->h2_limits.rest_ns;
+}
+
 uint64_t wk_insp_deadline(const struct wk_inspect *inspect, const struct wk_insp_flow *flow)
 {
 	if (flow->dead)
 		return flow->last_ns + inspect->tcp_limits.closed_ns;
-	return wk_tcp_deadline(&flow->tcp, &inspect->tcp_limits);
+	return RTE_MIN(wk_tcp_deadline(&flow->tcp, &inspect->tcp_limits),
+		       wk_insp_rest_ns(inspect, flow));
 }
 
 void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow)
@@ -174,6 +182,7 @@ static enum wk_reason follow(struct wk_inspect *inspect, struct wk_insp_flow *fl
 	flow->service = inspect->service;
 	flow->version = inspect->version;
 	flow->last_ns = inspect->tcp_env.now_ns;
+	flow->rested = false;
 	flow->packets[dir]++;
 	flow->bytes[dir] += inspect->pkt->frame_len_b;
 

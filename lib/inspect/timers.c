@@ -21,6 +21,10 @@ static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 		return;
 	}
 	wk_insp_shed(inspect, flow);
+	if (wk_insp_rest_ns(inspect, flow) <= inspect->tcp_env.now_ns) {
+		wk_h2_fold(flow->h2, inspect->mem);
+		flow->rested = true;
+	}
 	wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 }
 

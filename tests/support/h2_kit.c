@@ -195,6 +195,7 @@ void h2_kit_init(struct h2_kit *kit, enum h2_cuts cuts, uint32_t seed)
 	kit->hooks = (struct wk_h2_hooks){ decide, refused };
 	kit->cuts = cuts;
 	kit->seed = seed;
+	kit->folding = cuts == H2_RANDOM && seed % 2;
 	kit->message = "call denied by policy";
 	kit->env = (struct wk_h2_env){
 		.now_ns = 1000000000ull,
@@ -322,6 +323,8 @@ static size_t show(struct h2_kit *kit, enum wk_dir dir)
 	held->n -= covered;
 	if (dir == WK_C2S && ops.n > 0)
 		kit->promised_b = ops.pass_b;
+	if (kit->folding)
+		wk_h2_fold(kit->conn, kit->mem);
 	return covered;
 }
 

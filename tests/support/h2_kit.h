@@ -67,6 +67,7 @@ struct h2_kit {
 	bool at_boundary;        /* of the stream to the client */
 	uint32_t promised_b;     /* of the client's: will pass whatever they say */
 	uint32_t room_b;         /* for insertions */
+	bool folding;            /* the connection is folded after every feed */
 	bool gone;               /* what is shown has gone out already */
 	bool ended;              /* feed said so */
 	bool frozen_policy;      /* verdict RESET for what is not allowed */

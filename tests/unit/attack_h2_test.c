@@ -151,6 +151,37 @@ static void a_connection_that_says_nothing_takes_no_memory(void **state)
 	rig_free(rig);
 }
 
+static uint64_t held_b(const struct attack *a)
+{
+	struct wk_inspect_usage usage;
+
+	wk_inspect_usage(a->rig->inspect, &usage);
+	return usage.mem.used_b;
+}
+
+/* E12: what sleeps costs a tenth, and wakes up as it was. */
+static void a_quiet_connection_is_packed_away(void **state)
+{
+	struct attack *a = attack_start();
+	uint64_t before = held_b(a);
+
+	(void)state;
+	expect_alive(a, 1);
+	expect_alive(a, 3);
+	assert_true(held_b(a) > before + 1024);
+	quiet(a, 100000000ull);
+	assert_true(held_b(a) > before + 1024);
+	quiet(a, 200000000ull);
+	assert_true(held_b(a) <= before + 256);
+	SEND_BLOCK(a, 5, POST_HTTP PLAIN DENIED REST);
+	expect_denied(a, 5);
+	expect_alive(a, 7);
+	quiet(a, 300000000ull);
+	assert_true(held_b(a) <= before + 256);
+	expect_alive(a, 9);
+	attack_end(a);
+}
+
 /* SETTINGS with a table of size_b that arrive before the PING in front of them: they have gone out
  * when they are read. */
 static void table_out_of_order(struct attack *a, uint32_t size_b)
@@ -214,6 +245,7 @@ int main(void)
 		cmocka_unit_test(a_header_frame_of_absurd_length_goes_nowhere),
 		cmocka_unit_test(nothing_is_said_behind_the_fin_of_the_server),
 		cmocka_unit_test(a_connection_that_says_nothing_takes_no_memory),
+		cmocka_unit_test(a_quiet_connection_is_packed_away),
 		cmocka_unit_test(a_table_that_was_told_out_of_order_is_followed),
 	};
 
