@@ -159,7 +159,8 @@ static uint64_t held_b(const struct attack *a)
 	return usage.mem.used_b;
 }
 
-/* E12: what sleeps costs a tenth, and wakes up as it was. */
+/* E12: what sleeps gives its decoder back, and reads on as before. The rest is two open streams, and
+ * what the server has not acknowledged. */
 static void a_quiet_connection_is_packed_away(void **state)
 {
 	struct attack *a = attack_start();
@@ -172,12 +173,12 @@ static void a_quiet_connection_is_packed_away(void **state)
 	quiet(a, 100000000ull);
 	assert_true(held_b(a) > before + 1024);
 	quiet(a, 200000000ull);
-	assert_true(held_b(a) <= before + 256);
+	assert_true(held_b(a) <= before + 512);
 	SEND_BLOCK(a, 5, POST_HTTP PLAIN DENIED REST);
 	expect_denied(a, 5);
 	expect_alive(a, 7);
 	quiet(a, 300000000ull);
-	assert_true(held_b(a) <= before + 256);
+	assert_true(held_b(a) <= before + 512);
 	expect_alive(a, 9);
 	attack_end(a);
 }
