@@ -41,6 +41,7 @@
 	X(DROP_BADFLAGS, drop_badflags, DROP, "TCP flags that no stack sends")                     \
 	X(DROP_BADACK, drop_badack, DROP, "acknowledges what was never sent")                      \
 	X(DROP_PAWS, drop_paws, DROP, "timestamp older than the latest")                           \
+	X(DROP_AUTH_OPT, drop_auth_opt, DROP, "signed (TCP-MD5, TCP-AO), as nobody agreed to")     \
 	X(DROP_WINDOW, drop_window, DROP, "outside of the receive window")                         \
 	X(DROP_SRV_SYN, drop_srv_syn, DROP, "a SYN from the server's side")                        \
 	X(DROP_HS, drop_hs, DROP, "does not fit the handshake")                                    \
@@ -119,6 +120,7 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_REBUILT_REXMIT, rebuilt_rexmit, "sender's retransmissions rebuilt from the ledger")  \
 	X(CNT_RETRANS_MISMATCH, retrans_mismatch, "retransmissions that said something else")      \
 	X(CNT_NORM_SYN_OPTION, norm_syn_option, "SYN options taken away")                          \
+	X(CNT_NORM_AUTH_OPT, norm_auth_opt, "SYN signatures (TCP-MD5, TCP-AO) taken away")         \
 	X(CNT_NORM_SYN_DATA, norm_syn_data, "SYN payloads taken away")                             \
 	X(CNT_NORM_URG, norm_urg, "URG flags cleared")                                             \
 	X(CNT_BUILT_ACKS, built_acks, "ACKs built here")                                           \

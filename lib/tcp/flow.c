@@ -44,6 +44,12 @@ static void established(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg 
 		handshake_syn_inside(c, dir, seg);
 		return;
 	}
+	/* Its option was taken out of the handshake: some receivers drop a signature that they did
+	 * not ask for, others pay no heed to it, and none can check it behind an edit. */
+	if (seg->has_auth && !c->flow->passive) {
+		set_drop(c->result, WK_DROP_AUTH_OPT);
+		return;
+	}
 	if (seg->flags & WK_TCP_RST) {
 		close_rst(c, dir, seg);
 		return;

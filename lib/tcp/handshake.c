@@ -36,7 +36,8 @@ static void forward_syn(struct ctx *c, const struct wk_tcp_seg *seg)
 		return;
 	if (strips(seg)) {
 		result->edits |= WK_TCP_EDIT_SYN_OPTS;
-		wk_count(c->env->stats, WK_CNT_NORM_SYN_OPTION, 1);
+		wk_count(c->env->stats,
+			 seg->has_auth ? WK_CNT_NORM_AUTH_OPT : WK_CNT_NORM_SYN_OPTION, 1);
 	}
 	if (seg->data_len_b > 0) {
 		result->edits |= WK_TCP_EDIT_TRIM_DATA;

@@ -14,6 +14,8 @@ enum {
 	OPT_SACK_PERMITTED = 4,
 	OPT_SACK = 5,
 	OPT_TS = 8,
+	OPT_MD5 = 19,
+	OPT_AO = 29,
 };
 
 #define WSCALE_MAX 14u /* RFC 7323 2.3 */
@@ -62,6 +64,10 @@ static void parse_option(struct wk_tcp_seg *seg, const uint8_t *opt)
 			seg->tsval = be32(opt + 2);
 			seg->tsecr = be32(opt + 6);
 		}
+		break;
+	case OPT_MD5:
+	case OPT_AO:
+		seg->has_auth = true;
 		break;
 	default:
 		break;

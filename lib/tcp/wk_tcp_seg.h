@@ -40,6 +40,7 @@ struct wk_tcp_seg {
 
 	/* Options, parsed. The last three are meaningful in a SYN only. */
 	bool has_ts;
+	bool has_auth; /* TCP-MD5 (RFC 2385) or TCP-AO (RFC 5925) */
 	bool has_mss;
 	bool has_wscale;
 	bool sack_permitted;

@@ -133,6 +133,7 @@ const struct wk_tcp_result *give_sack(struct world *w, enum wk_dir dir, uint32_t
 		.data = (const uint8_t *)data,
 		.data_len_b = (uint32_t)strlen(data),
 		.has_ts = w->ts,
+		.has_auth = w->signs,
 		.has_wscale = w->shift > 0,
 		.wscale = w->shift,
 		.tsval = w->clock[dir],

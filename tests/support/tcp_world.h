@@ -40,6 +40,7 @@ struct world {
 	uint32_t c_ack, s_ack; /* what they acknowledge */
 	uint16_t wnd[WK_DIRS]; /* what they announce, of their packets */
 	bool ts;               /* they use timestamps */
+	bool signs;            /* and signatures */
 	uint8_t shift;         /* of both windows, 0: not scaled */
 	uint32_t clock[WK_DIRS];
 };

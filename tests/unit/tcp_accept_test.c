@@ -253,6 +253,81 @@ static void a_probe_at_a_boundary_goes_on_without_its_byte(void **state)
 	close_world(&w);
 }
 
+/* A40. A header with an MSS and a signature of this kind. */
+static void parse_signed(struct wk_tcp_seg *seg, uint8_t *tcp, uint8_t kind, uint8_t flags)
+{
+	memset(tcp, 0, 60);
+	tcp[12] = 0xb0;
+	tcp[13] = flags;
+	tcp[20] = 2;
+	tcp[21] = 4;
+	tcp[22] = 5;
+	tcp[24] = kind;
+	tcp[25] = kind == 19 ? 18 : 16;
+	assert_int_equal(wk_tcp_seg_parse(seg, tcp, 44), 0);
+}
+
+/* Taken out of the SYN, so that a side which asks for it hears nothing that it believes. */
+static void a_signature_is_taken_out_of_a_syn_and_counted(void **state)
+{
+	static const uint8_t kinds[] = { 19, 29 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds); i++) {
+		for (int passive = 0; passive < 2; passive++) {
+			struct wk_tcp_seg seg;
+			uint8_t tcp[60];
+			struct world w;
+
+			open_world(&w, passive);
+			wk_tcp_fini(&w.flow, &w.env);
+			parse_signed(&seg, tcp, kinds[i], WK_TCP_SYN);
+			assert_true(seg.has_auth);
+			wk_tcp_init(&w.flow, &seg, passive, &w.env);
+			wk_tcp_input(&w.flow, WK_C2S, &seg, &w.env, &w.result);
+			assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
+			assert_int_equal(w.result.edits, passive ? 0 : WK_TCP_EDIT_SYN_OPTS);
+			assert_int_equal(w.stats.counter[WK_CNT_NORM_AUTH_OPT], passive ? 0 : 1);
+			assert_int_equal(w.stats.counter[WK_CNT_NORM_SYN_OPTION], 0);
+			assert_int_equal(wk_tcp_syn_filter(tcp + 20, 24), 1);
+			assert_int_equal(tcp[24], 1);
+			close_world(&w);
+		}
+	}
+}
+
+/* Nobody agreed to it: a decoy that only one of two readers takes, whether edited or not. */
+static void a_signed_segment_of_a_connection_goes_nowhere(void **state)
+{
+	(void)state;
+	for (int edited = 0; edited < 2; edited++) {
+		struct world w;
+
+		open_world(&w, false);
+		from_client(&w, edited ? "d123456789" : "ABC");
+		w.c_ack += edited ? REPLY_B : 0;
+		w.signs = true;
+		assert_int_equal(from_client(&w, "XYZ")->reason, WK_DROP_AUTH_OPT);
+		assert_int_equal(from_server(&w, "xyz")->reason, WK_DROP_AUTH_OPT);
+		give(&w, WK_S2C, w.s_seq - 3, WK_TCP_RST | WK_TCP_ACK, "");
+		assert_int_equal(w.result.reason, WK_DROP_AUTH_OPT);
+		assert_int_equal(w.n_sent, 0);
+		w.signs = false;
+		w.c_seq -= 3;
+		w.s_seq -= 3;
+		assert_int_equal(from_client(&w, "DEF")->verdict, WK_TCP_FORWARD);
+		close_world(&w);
+	}
+	/* Where nothing is changed it is not looked at. */
+	struct world w;
+
+	open_world(&w, true);
+	w.signs = true;
+	assert_int_equal(from_client(&w, "XYZ")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +340,8 @@ int main(void)
 		cmocka_unit_test(the_older_of_two_syn_acks_does_not_turn_the_clock_back),
 		cmocka_unit_test(a_keepalive_asks_and_says_nothing),
 		cmocka_unit_test(a_probe_at_a_boundary_goes_on_without_its_byte),
+		cmocka_unit_test(a_signature_is_taken_out_of_a_syn_and_counted),
+		cmocka_unit_test(a_signed_segment_of_a_connection_goes_nowhere),
 	};
 
 	return cmocka_run_group_tests_name("tcp_accept", tests, NULL, NULL);
