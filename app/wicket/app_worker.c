@@ -49,7 +49,6 @@ static void tcp_limits(const struct wk_conf *conf, struct wk_tcp_limits *tcp)
 	tcp->insert_wait_ns = conf->limits.insert_wait_s * WK_NS_PER_S;
 	tcp->insert_total_ns = conf->limits.insert_total_s * WK_NS_PER_S;
 	tcp->closed_ns = conf->limits.closed_s * WK_NS_PER_S;
-	tcp->syn_ns = conf->limits.syn_s * WK_NS_PER_S;
 	tcp->idle_ns = conf->limits.idle_s * WK_NS_PER_S;
 }
 
@@ -87,6 +86,8 @@ static int worker_inspect(struct wk_app *app, struct wk_worker *worker, const st
 		.name = name,
 		.lcore = worker->index,
 		.max_flows = conf->limits.flows / app->n_workers,
+		.max_syns = conf->limits.syns / app->n_workers,
+		.syn_ns = conf->limits.syn_s * WK_NS_PER_S,
 		.held_b = (uint64_t)conf->limits.held_kib * KIB / app->n_workers,
 		.regex_steps = conf->limits.regex_steps,
 		.mtu_b = worker_mtu(worker),

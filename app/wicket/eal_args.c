@@ -67,6 +67,7 @@ uint32_t wk_eal_memory_mib(const struct wk_conf *conf)
 	uint64_t shared_b = conf->limits.held_kib * 1024ull + conf->limits.flows * FLOW_B;
 	uint64_t worker_b = wk_event_ring_footprint() +
 			    wk_frag_footprint(conf->limits.fragments / conf->workers) + WORKER_B +
+			    wk_flow_syn_footprint(conf->limits.syns / conf->workers) +
 			    conf->limits.handover * 2 * sizeof(void *);
 	uint64_t sum_b = BASE_B + ACL_B + conf->n_acl * ACL_RULE_B + shared_b +
 			 conf->workers * worker_b +

@@ -116,6 +116,7 @@ static void add_pools(const struct wk_app *app, struct table *table)
 int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_data *d)
 {
 	struct table flows = { .used = 0 };
+	struct table syns = { .used = 0 };
 	struct table memory = { .used = 0 };
 	struct table fragments = { .used = 0 };
 	struct table buffers = { .used = 0 };
@@ -130,6 +131,9 @@ int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_d
 		flows.used += usage.flows;
 		flows.capacity += usage.flows_max;
 		flows.failures += worker->stats.reason[WK_DROP_TABLE_FULL];
+		syns.used += usage.syns;
+		syns.capacity += usage.syns_max;
+		syns.failures += worker->stats.counter[WK_CNT_SYN_EVICTED];
 		memory.used += usage.mem.used_b;
 		memory.capacity += usage.mem.arena_b;
 		memory.peak += usage.mem.peak_b;
@@ -142,6 +146,8 @@ int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_d
 	add_pools(app, &buffers);
 	rte_tel_data_start_dict(d);
 	rc = add_table(d, "flows", &flows);
+	if (rc == 0)
+		rc = add_table(d, "handshakes", &syns);
 	if (rc == 0)
 		rc = add_table(d, "held_bytes", &memory);
 	if (rc == 0)
@@ -167,10 +173,6 @@ static void add_end(struct rte_tel_data *row, const char *key, const struct wk_i
 static const char *state_name(const struct wk_inspect_flow *flow)
 {
 	switch (flow->state) {
-	case WK_TCP_ST_SYN:
-		return "syn";
-	case WK_TCP_ST_SYN_ACK:
-		return "syn_ack";
 	case WK_TCP_ST_ESTABLISHED:
 		return "established";
 	case WK_TCP_ST_CLOSED:

@@ -141,6 +141,7 @@ static const struct key events_keys[] = {
 
 static const struct key limits_keys[] = {
 	LIMIT(flows, 64, 4194304, 65536, "connections", "guarded connections; shared by the workers"),
+	LIMIT(syns, 64, 16777216, 65536, "handshakes", "32 bytes each, the oldest give way; likewise"),
 	LIMIT(held_kib, 1024, 16777216, 65536, "KiB", "arenas: all state of flows; shared likewise"),
 	LIMIT(held_mbufs, 64, 1048576, 4096, "packets", "packet buffers kept: fragments; likewise"),
 	LIMIT(fragments, 8, 65536, 1024, "datagrams", "datagrams that wait for fragments; likewise"),
@@ -167,7 +168,7 @@ static const struct key limits_keys[] = {
 	LIMIT(insert_total_s, 1, 7200, 900, "s", "whole wait of a reply for room, then reset"),
 	LIMIT(closed_s, 1, 600, 60, "s", "memory of a closed connection"),
 	LIMIT(idle_s, 7440, 604800, 7440, "s", "silence that ends a connection, 2 h 4 min at least"),
-	LIMIT(syn_s, 1, 600, 30, "s", "time for a handshake"),
+	LIMIT(syn_s, 1, 600, 30, "s", "time for one step of a handshake"),
 	{ .name = NULL },
 };
 

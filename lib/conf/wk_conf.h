@@ -150,6 +150,7 @@ struct wk_conf {
 	struct {
 		/* Of all workers together, each has its share: */
 		uint32_t flows;
+		uint32_t syns;     /* handshakes under way */
 		uint32_t held_kib; /* arenas */
 		uint32_t held_mbufs;
 		uint32_t fragments; /* datagrams that wait for the rest of theirs */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* admit.c - packets that have no flow: a client's SYN may begin one, everything else is a stray;
- * and flows that end without lib/tcp.
+/* admit.c - packets that have no flow: a client's SYN begins a handshake, its third segment makes a
+ * flow of that, everything else is a stray; and flows that end without lib/tcp.
  *
  * Only mode enforce judges here. In audit and off every packet goes on, followed or not. */
 #include <string.h>
@@ -34,15 +34,17 @@ void wk_insp_peer(const struct wk_flow_key *key, struct wk_policy_peer *peer)
 
 /* May this client open a connection? */
 static bool source_may(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
-		       const struct wk_flow_key *key, struct wk_policy_source *source,
-		       enum wk_reason *reason)
+		       const struct wk_flow_key *key, enum wk_reason *reason)
 {
+	struct wk_policy_source source;
 	struct wk_policy_peer peer;
 
-	wk_insp_peer(key, &peer);
-	wk_policy_source(inspect->policy, inspect->service, &peer, source);
-	if (inspect->mode != WK_MODE_ENFORCE || source->listed || !inspect->svc ||
+	if (inspect->mode != WK_MODE_ENFORCE || !inspect->svc ||
 	    inspect->svc->unlisted == WK_UNLISTED_REPLY)
+		return true;
+	wk_insp_peer(key, &peer);
+	wk_policy_source(inspect->policy, inspect->service, &peer, &source);
+	if (source.listed)
 		return true;
 	*reason = refuse(inspect, syn, key,
 			 inspect->svc->unlisted == WK_UNLISTED_RESET ? WK_ON_RESET : WK_ON_DROP,
@@ -50,66 +52,147 @@ static bool source_may(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
 	return false;
 }
 
-/* Makes room in a full table by forgetting a handshake that has not finished: anybody can send
- * SYNs. The search goes round, so that each is left as much time as there is. Not where a stray
- * packet passes: to be forgotten would be of use there. */
-static bool evict_handshake(struct wk_inspect *inspect)
+/* A connection that is over, to be forgotten for one that begins. The search goes round, so that
+ * each stays for as long as can be. Not where a stray packet passes: what follows a reset would. */
+static struct wk_insp_flow *find_closed(struct wk_inspect *inspect)
 {
 	if (inspect->on.mid_stream == WK_ON_PASS)
-		return false;
+		return NULL;
 	for (uint32_t i = 0; i < EVICT_LOOKS; i++) {
 		struct wk_flow_entry *entry = wk_flow_next(inspect->table, &inspect->evict_pos);
 		struct wk_insp_flow *flow = (struct wk_insp_flow *)entry;
 
-		if (!entry) {
+		if (!entry)
 			inspect->evict_pos = 0;
-			continue;
-		}
-		if (wk_tcp_state(&flow->tcp) > WK_TCP_ST_SYN_ACK || flow->dead)
-			continue;
+		else if (flow->dead || wk_tcp_state(&flow->tcp) == WK_TCP_ST_CLOSED)
+			return flow;
+	}
+	return NULL;
+}
+
+static bool is_full(const struct wk_inspect *inspect)
+{
+	return wk_flow_count(inspect->table) == wk_flow_capacity(inspect->table);
+}
+
+static enum wk_reason table_full(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
+				 const struct wk_flow_key *key)
+{
+	bool enforce = inspect->mode == WK_MODE_ENFORCE;
+
+	return refuse(inspect, seg, key, enforce ? inspect->on.table_full : WK_ON_PASS,
+		      WK_DROP_TABLE_FULL);
+}
+
+/* The handshake of a client's SYN, made anew if there is none. A connection that would find no room
+ * is refused here already. @return NULL when the packet ends with *reason. */
+static struct wk_tcp_hs *admit(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
+			       const struct wk_insp_start *start, enum wk_reason *reason)
+{
+	struct wk_tcp_hs *hs = start->hs;
+	bool evicted;
+
+	if (!source_may(inspect, syn, start->key, reason))
+		return NULL;
+	if (hs)
+		return hs;
+	*reason = WK_DROP_TABLE_FULL;
+	if (start->old || !is_full(inspect) || find_closed(inspect)) {
+		hs = wk_flow_syn_add(inspect->syns, start->key, inspect->tcp_env.now_ns,
+				     inspect->mode != WK_MODE_ENFORCE ||
+					     inspect->on.mid_stream != WK_ON_PASS,
+				     &evicted);
+		if (hs && evicted)
+			wk_count(inspect->stats, WK_CNT_SYN_EVICTED, 1);
+	}
+	if (hs)
+		wk_tcp_hs_start(hs, syn, inspect->mode != WK_MODE_ENFORCE);
+	else
+		*reason = table_full(inspect, syn, start->key);
+	return hs;
+}
+
+/* The third segment found no room. What is not dropped has an end here: dropped, it comes again. */
+static enum wk_reason stay_out(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
+			       const struct wk_insp_start *start)
+{
+	enum wk_on on = inspect->mode == WK_MODE_ENFORCE ? inspect->on.table_full : WK_ON_PASS;
+
+	if (on != WK_ON_DROP)
+		wk_flow_syn_del(inspect->syns, start->hs);
+	if (on == WK_ON_RESET)
+		wk_insp_replace(inspect, seg);
+	return table_full(inspect, seg, start->key);
+}
+
+/* The third segment makes a flow of a handshake. */
+static enum wk_reason open_flow(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
+				const struct wk_insp_start *start)
+{
+	struct wk_insp_flow *flow = start->old;
+
+	if (!flow && is_full(inspect)) {
+		flow = find_closed(inspect);
+		if (!flow)
+			return stay_out(inspect, seg, start);
+		wk_count(inspect->stats, WK_CNT_CLOSED_EVICTED, 1);
+	}
+	if (flow)
 		wk_insp_forget(inspect, flow);
-		wk_count(inspect->stats, WK_CNT_SYN_EVICTED, 1);
-		return true;
-	}
-	return false;
-}
-
-/* An entry as good as new, in the place of a tombstone. */
-static struct wk_insp_flow *reuse(struct wk_inspect *inspect, struct wk_insp_flow *flow)
-{
-	struct wk_flow_key key = flow->entry.key;
-
-	wk_insp_forget(inspect, flow);
-	return (struct wk_insp_flow *)wk_flow_add(inspect->table, &key);
-}
-
-bool wk_insp_admit(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
-		   const struct wk_flow_key *key, struct wk_insp_flow **flow,
-		   enum wk_reason *reason)
-{
-	struct wk_policy_source source;
-	struct wk_insp_flow *fresh;
-
-	if (!source_may(inspect, syn, key, &source, reason))
-		return false;
-	fresh = *flow ? reuse(inspect, *flow)
-		      : (struct wk_insp_flow *)wk_flow_add(inspect->table, key);
-	if (!fresh && evict_handshake(inspect))
-		fresh = (struct wk_insp_flow *)wk_flow_add(inspect->table, key);
-	if (!fresh) {
-		*reason = refuse(inspect, syn, key,
-				 inspect->mode == WK_MODE_ENFORCE ? inspect->on.table_full
-								  : WK_ON_PASS,
-				 WK_DROP_TABLE_FULL);
-		return false;
-	}
-	fresh->source = source;
-	fresh->passive = inspect->mode != WK_MODE_ENFORCE;
-	fresh->opened_ns = inspect->tcp_env.now_ns;
-	wk_tcp_init(&fresh->tcp, syn, fresh->passive, &inspect->tcp_env);
+	flow = (struct wk_insp_flow *)wk_flow_add(inspect->table, start->key);
+	if (!flow)
+		return stay_out(inspect, seg, start);
+	flow->opened_ns = inspect->tcp_env.now_ns;
+	flow->passive = wk_tcp_hs_passive(start->hs);
+	flow->version = inspect->version;
+	wk_tcp_init(&flow->tcp, start->hs, &inspect->tcp_env);
+	/* What is built on the way of this packet has no other to take its headers from. */
+	wk_insp_tmpl_learn(&flow->tmpl[inspect->dir], inspect->pkt);
+	wk_flow_syn_del(inspect->syns, start->hs);
 	wk_count(inspect->stats, WK_CNT_FLOWS_OPENED, 1);
-	*flow = fresh;
-	return true;
+	return wk_insp_follow(inspect, flow, seg, start->key);
+}
+
+static enum wk_reason carry_out(struct wk_inspect *inspect, const struct wk_tcp_result *result)
+{
+	wk_insp_edit(inspect, result);
+	return result->reason;
+}
+
+enum wk_reason wk_insp_begin(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
+			     struct wk_insp_start *start)
+{
+	uint8_t hand = WK_TCP_SYN | WK_TCP_ACK | WK_TCP_RST | WK_TCP_FIN;
+	struct wk_tcp_result result;
+	enum wk_reason reason;
+
+	if (inspect->dir == WK_C2S && (seg->flags & hand) == WK_TCP_SYN) {
+		start->hs = admit(inspect, seg, start, &reason);
+		if (!start->hs)
+			return reason;
+	}
+	if (start->hs) {
+		switch (wk_tcp_hs_input(start->hs, inspect->dir, seg, inspect->stats, &result)) {
+		case WK_TCP_HS_ON:
+			wk_flow_syn_refresh(inspect->syns, start->hs, inspect->tcp_env.now_ns);
+			return carry_out(inspect, &result);
+		case WK_TCP_HS_OVER:
+			wk_flow_syn_del(inspect->syns, start->hs);
+			return carry_out(inspect, &result);
+		case WK_TCP_HS_DONE:
+			return open_flow(inspect, seg, start);
+		case WK_TCP_HS_ALIEN:
+			break;
+		}
+	}
+	/* What is none of the handshake's may be the last of the connection before. */
+	if (start->old)
+		return wk_insp_follow(inspect, start->old, seg, start->key);
+	if (start->hs)
+		return inspect->mode == WK_MODE_ENFORCE || !wk_tcp_hs_passive(start->hs)
+			       ? result.reason
+			       : WK_FWD_GUARDED;
+	return wk_insp_stray(inspect, seg, start->key);
 }
 
 enum wk_reason wk_insp_stray(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,

@@ -65,11 +65,23 @@ static void learn(struct wk_inspect *inspect, enum wk_dir dir, const struct wk_p
 	wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 }
 
+/* About a SYN or a SYN-ACK: nothing is translated yet. */
+static enum wk_reason early(const struct wk_tcp_hs *hs, const struct wk_pkt *pkt, enum wk_dir dir,
+			    const struct wk_pkt *quoted)
+{
+	if (wk_tcp_hs_passive(hs))
+		return WK_FWD_GUARDED;
+	if (!wk_pkt_icmp_csum_ok(pkt))
+		return WK_DROP_CSUM;
+	return wk_tcp_hs_quoted(hs, dir, wk_pkt_quoted_seq(quoted)) ? WK_FWD_GUARDED : WK_DROP_ICMP;
+}
+
 static enum wk_reason way(struct wk_inspect *inspect, struct wk_pkt *pkt, uint16_t wire,
 			  enum wk_dir dir, enum wk_reason plain, uint64_t now_ns)
 {
 	struct wk_insp_flow *flow;
 	struct wk_flow_key key;
+	struct wk_tcp_hs *hs;
 	struct wk_pkt quoted;
 	uint32_t seq, in_seq, mtu_b;
 
@@ -77,6 +89,9 @@ static enum wk_reason way(struct wk_inspect *inspect, struct wk_pkt *pkt, uint16
 		return plain;
 	wk_flow_key_fill(&key, &quoted, wire, dir);
 	flow = (struct wk_insp_flow *)wk_flow_lookup(inspect->table, &key);
+	hs = flow && !wk_insp_over(flow) ? NULL : wk_flow_syn_find(inspect->syns, &key, now_ns);
+	if (hs)
+		return early(hs, pkt, dir, &quoted);
 	if (!flow)
 		return plain;
 	if (flow->passive && !flow->dead)

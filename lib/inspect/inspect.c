@@ -134,7 +134,7 @@ static bool settle(struct wk_inspect *inspect, struct wk_insp_flow *flow,
 	return !mid_stream;
 }
 
-static void edit(struct wk_inspect *inspect, const struct wk_tcp_result *result)
+void wk_insp_edit(struct wk_inspect *inspect, const struct wk_tcp_result *result)
 {
 	struct wk_pkt *pkt = inspect->pkt;
 
@@ -163,7 +163,7 @@ static enum wk_reason conclude(struct wk_inspect *inspect, struct wk_insp_flow *
 	}
 	if (result->verdict == WK_TCP_FORWARD) {
 		if (result->edits)
-			edit(inspect, result);
+			wk_insp_edit(inspect, result);
 		return result->reason;
 	}
 	if (result->reason == WK_DROP_PROTOCOL && flow->why != WK_FWD_PLAIN)
@@ -171,8 +171,8 @@ static enum wk_reason conclude(struct wk_inspect *inspect, struct wk_insp_flow *
 	return result->reason;
 }
 
-static enum wk_reason follow(struct wk_inspect *inspect, struct wk_insp_flow *flow,
-			     const struct wk_tcp_seg *seg)
+static enum wk_reason input(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+			    const struct wk_tcp_seg *seg)
 {
 	uint64_t resets = inspect->stats->counter[WK_CNT_FLOWS_RESET];
 	enum wk_dir dir = inspect->dir;
@@ -197,6 +197,19 @@ static enum wk_reason follow(struct wk_inspect *inspect, struct wk_insp_flow *fl
 	return reason;
 }
 
+enum wk_reason wk_insp_follow(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+			      const struct wk_tcp_seg *seg, const struct wk_flow_key *key)
+{
+	inspect->flow = flow;
+	if (flow->dead)
+		return wk_insp_buried(inspect, flow, seg);
+	if (settle(inspect, flow, seg))
+		return input(inspect, flow, seg);
+	wk_insp_forget(inspect, flow);
+	inspect->flow = NULL;
+	return wk_insp_stray(inspect, seg, key);
+}
+
 /* Looks at the packet alone. @return true if lib/tcp may see it. An active flow, and mode enforce,
  * drop what is not sound; where nothing may be changed it just passes. */
 static bool sound(struct wk_inspect *inspect, bool strict, struct wk_tcp_seg *seg,
@@ -218,21 +231,10 @@ static bool sound(struct wk_inspect *inspect, bool strict, struct wk_tcp_seg *se
 	return false;
 }
 
-static bool is_client_syn(const struct wk_inspect *inspect, const struct wk_tcp_seg *seg)
-{
-	return inspect->dir == WK_C2S &&
-	       (seg->flags & (WK_TCP_SYN | WK_TCP_ACK | WK_TCP_RST | WK_TCP_FIN)) == WK_TCP_SYN;
-}
-
-/* Nothing but a client's SYN concerns it any more. */
-static bool is_over(const struct wk_insp_flow *flow)
-{
-	return flow->dead || wk_tcp_state(&flow->tcp) >= WK_TCP_ST_CLOSED;
-}
-
 static enum wk_reason way(struct wk_inspect *inspect)
 {
 	bool strict = inspect->mode == WK_MODE_ENFORCE;
+	struct wk_insp_start start = { .hs = NULL };
 	struct wk_insp_flow *flow;
 	struct wk_flow_key key;
 	struct wk_tcp_seg seg;
@@ -244,24 +246,17 @@ static enum wk_reason way(struct wk_inspect *inspect)
 		return strict ? WK_DROP_FRAG : WK_FWD_GUARDED;
 	wk_flow_key_fill(&key, inspect->pkt, inspect->wire, inspect->dir);
 	flow = (struct wk_insp_flow *)wk_flow_lookup(inspect->table, &key);
-	if (!sound(inspect, strict || (flow && !flow->passive), &seg, &reason))
-		return reason;
-
-	if (flow && !(is_over(flow) && is_client_syn(inspect, &seg))) {
-		inspect->flow = flow;
-		if (flow->dead)
-			return wk_insp_buried(inspect, flow, &seg);
-		if (settle(inspect, flow, &seg))
-			return follow(inspect, flow, &seg);
-		wk_insp_forget(inspect, flow);
-		flow = NULL;
-	}
-	if (!is_client_syn(inspect, &seg))
-		return wk_insp_stray(inspect, &seg, &key);
-	if (!wk_insp_admit(inspect, &seg, &key, &flow, &reason))
-		return reason;
-	inspect->flow = flow;
-	return follow(inspect, flow, &seg);
+	strict |= flow && !flow->passive;
+	if (flow && !wk_insp_over(flow))
+		return sound(inspect, strict, &seg, &reason)
+			       ? wk_insp_follow(inspect, flow, &seg, &key)
+			       : reason;
+	start.key = &key;
+	start.old = flow;
+	start.hs = wk_flow_syn_find(inspect->syns, &key, inspect->tcp_env.now_ns);
+	strict |= start.hs && !wk_tcp_hs_passive(start.hs);
+	return sound(inspect, strict, &seg, &reason) ? wk_insp_begin(inspect, &seg, &start)
+						     : reason;
 }
 
 enum wk_inspect_verdict wk_inspect_packet(struct wk_inspect *inspect, struct wk_pkt *pkt,
@@ -285,6 +280,7 @@ bool wk_inspect_passive(struct wk_inspect *inspect, const struct wk_pkt *pkt, ui
 			uint16_t wire, enum wk_dir dir)
 {
 	const struct wk_insp_flow *flow;
+	const struct wk_tcp_hs *hs;
 	struct wk_flow_key key;
 
 	set_service(inspect, service);
@@ -292,7 +288,12 @@ bool wk_inspect_passive(struct wk_inspect *inspect, const struct wk_pkt *pkt, ui
 		return false;
 	wk_flow_key_fill(&key, pkt, wire, dir);
 	flow = (const struct wk_insp_flow *)wk_flow_lookup(inspect->table, &key);
-	return !flow || (flow->passive && !flow->dead);
+	if (flow && (!flow->passive || flow->dead))
+		return false;
+	if (flow && !wk_insp_over(flow))
+		return true;
+	hs = wk_flow_syn_find(inspect->syns, &key, inspect->tcp_env.now_ns);
+	return !hs || wk_tcp_hs_passive(hs);
 }
 
 void wk_inspect_policy(struct wk_inspect *inspect, const struct wk_policy *policy,
@@ -333,6 +334,13 @@ static int make_parts(struct wk_inspect *inspect, const struct wk_inspect_conf *
 		.secret = (uint32_t)conf->secret,
 		.socket_id = conf->socket_id,
 	};
+	const struct wk_flow_syns_conf syns = {
+		.max_entries = conf->max_syns,
+		.life_ns = conf->syn_ns,
+		.secret = conf->secret,
+		.socket_id = conf->socket_id,
+	};
+	int rc;
 
 	inspect->arena = rte_malloc_socket(conf->name, footprint_b, 64, conf->socket_id);
 	if (!inspect->arena)
@@ -344,7 +352,8 @@ static int make_parts(struct wk_inspect *inspect, const struct wk_inspect_conf *
 	inspect->scratch = wk_policy_scratch_create(inspect->mem, conf->regex_steps);
 	if (!inspect->lcore || !inspect->scratch)
 		return -ENOMEM;
-	return wk_flow_table_create(&table, &inspect->table);
+	rc = wk_flow_syns_create(&syns, &inspect->syns);
+	return rc == 0 ? wk_flow_table_create(&table, &inspect->table) : rc;
 }
 
 int wk_inspect_create(const struct wk_inspect_conf *conf, struct wk_inspect **inspect)
@@ -392,6 +401,7 @@ void wk_inspect_free(struct wk_inspect *inspect)
 		wk_insp_forget(inspect, (struct wk_insp_flow *)entry);
 	if (inspect->table)
 		wk_flow_table_free(inspect->table);
+	wk_flow_syns_free(inspect->syns);
 	if (inspect->lcore)
 		wk_h2_lcore_free(inspect->lcore, inspect->mem);
 	wk_policy_scratch_free(inspect->scratch, inspect->mem);

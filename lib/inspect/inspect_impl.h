@@ -79,6 +79,7 @@ struct wk_inspect {
 	uint64_t version;
 	struct wk_inspect_on on;
 	struct wk_flow_table *table;
+	struct wk_flow_syns *syns;
 	struct wk_mem *mem;
 	struct wk_stats *stats;
 	struct rte_mempool *pool;
@@ -86,7 +87,7 @@ struct wk_inspect {
 	void *user;
 	uint32_t mtu_b;
 	uint16_t ident;     /* of IPv4 packets built here that may be fragmented */
-	uint32_t evict_pos; /* where the search for an unfinished handshake goes on */
+	uint32_t evict_pos; /* where the search for a closed connection goes on */
 	uint32_t first_id;  /* of this lcore's flows */
 	uint16_t ref_tag;
 	uint32_t ref_count;
@@ -123,13 +124,27 @@ uint64_t wk_insp_deadline(const struct wk_inspect *inspect, const struct wk_insp
 /* Forgets a flow and everything it holds. */
 void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow);
 
-/* admit.c: packets that have no flow. */
-/* A client's SYN: *flow is the tombstone it takes over, or NULL for a new entry. @return true when
- * *flow is ready for the SYN, false when the packet ends with *reason. */
-bool wk_insp_admit(struct wk_inspect *inspect, const struct wk_tcp_seg *syn,
-		   const struct wk_flow_key *key, struct wk_insp_flow **flow,
-		   enum wk_reason *reason);
-/* Anything else. */
+/* The connection is over: nothing but a client's SYN concerns it any more. */
+static inline bool wk_insp_over(const struct wk_insp_flow *flow)
+{
+	return flow->dead || wk_tcp_state(&flow->tcp) >= WK_TCP_ST_CLOSED;
+}
+/* Carries out on the packet at hand what lib/tcp asks for. */
+void wk_insp_edit(struct wk_inspect *inspect, const struct wk_tcp_result *result);
+/* The packet at hand is the flow's: brings the flow to its service's mode and shows lib/tcp the
+ * segment. A flow that cannot be guarded is forgotten, and the packet is a stray. */
+enum wk_reason wk_insp_follow(struct wk_inspect *inspect, struct wk_insp_flow *flow,
+			      const struct wk_tcp_seg *seg, const struct wk_flow_key *key);
+
+/* admit.c: packets that have no flow, or one that is over. */
+struct wk_insp_start {
+	const struct wk_flow_key *key;
+	struct wk_tcp_hs *hs;     /* the handshake under way, or NULL */
+	struct wk_insp_flow *old; /* the connection that is over, or NULL */
+};
+enum wk_reason wk_insp_begin(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
+			     struct wk_insp_start *start);
+/* Belongs to nothing that is known. */
 enum wk_reason wk_insp_stray(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
 			     const struct wk_flow_key *key);
 

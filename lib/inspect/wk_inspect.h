@@ -12,6 +12,7 @@
 
 #include "wk_dir.h"
 #include "wk_flow.h"
+#include "wk_flow_syn.h"
 #include "wk_h2.h"
 #include "wk_pkt.h"
 #include "wk_policy.h"
@@ -79,7 +80,9 @@ struct wk_inspect_conf {
 	const char *name; /* unique in the process */
 	uint32_t lcore;   /* number of this one among those that share the upper half of secret */
 	uint32_t max_flows;
-	uint64_t held_b; /* arena */
+	uint32_t max_syns; /* handshakes under way that are remembered; rounded up */
+	uint64_t syn_ns;   /* how long */
+	uint64_t held_b;   /* arena */
 	struct wk_tcp_limits tcp;
 	struct wk_h2_limits h2;
 	struct wk_inspect_on on;
@@ -161,6 +164,8 @@ uint32_t wk_inspect_flows(struct wk_inspect *inspect, uint32_t *pos, struct wk_i
 struct wk_inspect_usage {
 	uint32_t flows;
 	uint32_t flows_max;
+	uint32_t syns; /* handshakes under way */
+	uint32_t syns_max;
 	struct wk_mem_usage mem;
 };
 void wk_inspect_usage(const struct wk_inspect *inspect, struct wk_inspect_usage *usage);

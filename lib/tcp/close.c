@@ -107,8 +107,7 @@ void wk_tcp_reset(struct wk_tcp_flow *flow, const struct wk_tcp_env *env, const 
 	    s2c->nxt_out <= s2c->e_out && !s2c->fin_out &&
 	    ledger_add(&c, s2c, REC_INSERT, 0, farewell, len_b, true))
 		emit(&c, WK_S2C, s2c->nxt_out, s2c->e_out, NULL, 0, WK_TCP_PSH);
-	if (flow->state != WK_TCP_ST_SYN)
-		emit_rst(&c, WK_S2C);
+	emit_rst(&c, WK_S2C);
 	emit_rst(&c, WK_C2S);
 	close_free(&c, WK_TCP_ST_CLOSED);
 }

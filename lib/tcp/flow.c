@@ -19,21 +19,8 @@ const struct wk_tcp_limits wk_tcp_limits_default = {
 	.insert_wait_ns = 30 * S_NS,
 	.insert_total_ns = 900 * S_NS,
 	.closed_ns = 60 * S_NS,
-	.syn_ns = 30 * S_NS,
 	.idle_ns = 7440 * S_NS,
 };
-
-/* Flag combinations that no stack sends: they only serve to make two readers disagree. */
-static bool flags_ok(const struct wk_tcp_seg *seg)
-{
-	uint8_t flags = seg->flags;
-
-	if ((flags & WK_TCP_SYN) && (flags & (WK_TCP_FIN | WK_TCP_RST)))
-		return false;
-	if ((flags & WK_TCP_FIN) && (flags & WK_TCP_RST))
-		return false;
-	return flags & (WK_TCP_SYN | WK_TCP_RST | WK_TCP_ACK);
-}
 
 static void established(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
 {
@@ -72,11 +59,6 @@ static void input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
 	if (!flags_ok(seg)) {
 		set_drop(c->result, WK_DROP_BADFLAGS);
 		return;
-	}
-	if (c->flow->state < WK_TCP_ST_ESTABLISHED) {
-		handshake_input(c, dir, seg);
-		if (c->flow->state != WK_TCP_ST_ESTABLISHED)
-			return;
 	}
 	established(c, dir, seg);
 }
@@ -123,9 +105,6 @@ void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 static uint64_t state_deadline(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits)
 {
 	switch (flow->state) {
-	case WK_TCP_ST_SYN:
-	case WK_TCP_ST_SYN_ACK:
-		return flow->since_ns + limits->syn_ns;
 	case WK_TCP_ST_CLOSED:
 		return flow->since_ns + limits->closed_ns;
 	default:
@@ -228,8 +207,6 @@ bool wk_tcp_enforce(struct wk_tcp_flow *flow, bool *mid_stream)
 		return true;
 	if (*mid_stream)
 		return false;
-	if (flow->state == WK_TCP_ST_SYN || flow->state == WK_TCP_ST_SYN_ACK)
-		return false; /* a handshake under way: its options may still be agreed on */
 	for (int d = 0; d < WK_DIRS && flow->state == WK_TCP_ST_ESTABLISHED; d++) {
 		const struct wk_tcp_half *half = &flow->half[d];
 

@@ -117,6 +117,18 @@ static inline void set_absorb(struct wk_tcp_result *result, enum wk_reason reaso
 	result->reason = reason;
 }
 
+/* Flag combinations that no stack sends only serve to make two readers disagree. */
+static inline bool flags_ok(const struct wk_tcp_seg *seg)
+{
+	uint8_t flags = seg->flags;
+
+	if ((flags & WK_TCP_SYN) && (flags & (WK_TCP_FIN | WK_TCP_RST)))
+		return false;
+	if ((flags & WK_TCP_FIN) && (flags & WK_TCP_RST))
+		return false;
+	return flags & (WK_TCP_SYN | WK_TCP_RST | WK_TCP_ACK);
+}
+
 /* ledger.c */
 static inline bool rec_same_len(const struct wk_tcp_rec *rec)
 {
@@ -244,7 +256,6 @@ void own_rexmit(struct ctx *c, enum wk_dir dir);
 void invariant_check(struct ctx *c);
 
 /* handshake.c */
-void handshake_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
 /* A SYN inside an established connection. @return false: go on with it as with any segment. */
 bool handshake_syn_inside(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
 

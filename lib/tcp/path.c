@@ -3,39 +3,13 @@
  * for what only we can send. */
 #include "internal.h"
 
-/* The first and the last number that a packet under way can begin with. */
-static bool span(const struct wk_tcp_flow *flow, enum wk_dir dir, uint64_t *from, uint64_t *to)
-{
-	const struct wk_tcp_half *half = &flow->half[dir];
-
-	switch ((enum wk_tcp_state)flow->state) {
-	case WK_TCP_ST_SYN:
-		*from = 0;
-		*to = half->nxt_out;
-		return dir == WK_C2S;
-	case WK_TCP_ST_SYN_ACK:
-		*from = 0;
-		*to = half->nxt_out;
-		return true;
-	case WK_TCP_ST_ESTABLISHED:
-		*from = half->b_out;
-		*to = half->nxt_out;
-		return true;
-	default:
-		return false;
-	}
-}
-
 static bool under_way(const struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint64_t *out)
 {
 	const struct wk_tcp_half *half = &flow->half[dir];
-	uint64_t from, to;
-	int64_t at;
+	int64_t at = wk_seq_unwrap(half->isn, seq, half->b_out);
 
-	if (!span(flow, dir, &from, &to))
-		return false;
-	at = wk_seq_unwrap(half->isn, seq, half->b_out);
-	if (at < (int64_t)from || at > (int64_t)to)
+	if (flow->state != WK_TCP_ST_ESTABLISHED || at < (int64_t)half->b_out ||
+	    at > (int64_t)half->nxt_out)
 		return false;
 	*out = (uint64_t)at;
 	return true;

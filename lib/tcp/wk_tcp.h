@@ -32,6 +32,7 @@
 #include "wk_mem.h"
 #include "wk_op.h"
 #include "wk_stats.h"
+#include "wk_tcp_hs.h"
 #include "wk_tcp_seg.h"
 
 /* Bounds, each per direction of a flow; all counted, all fail closed. */
@@ -47,7 +48,6 @@ struct wk_tcp_limits {
 	uint64_t insert_wait_ns; /* wait of an insertion while nothing moves (30 s), then reset */
 	uint64_t insert_total_ns; /* and its whole wait (900 s) */
 	uint64_t closed_ns;       /* life of a tombstone (60 s) */
-	uint64_t syn_ns;          /* life of a handshake that does not finish */
 	uint64_t idle_ns;         /* silence after which an established flow ends (>= 7440 s) */
 };
 
@@ -106,18 +106,28 @@ struct wk_tcp_result {
 };
 
 enum wk_tcp_state {
-	WK_TCP_ST_SYN = 0,         /* SYN seen */
-	WK_TCP_ST_SYN_ACK = 1,     /* SYN-ACK seen */
-	WK_TCP_ST_ESTABLISHED = 2, /* third ACK seen; until both FINs are acknowledged */
-	WK_TCP_ST_CLOSED = 3,      /* over: a client's SYN may start anew (fini and init) */
-	WK_TCP_ST_UNTRACKED = 4,   /* passive flow whose stream was lost: everything passes */
+	WK_TCP_ST_ESTABLISHED = 1, /* third segment seen; until both FINs are acknowledged */
+	WK_TCP_ST_CLOSED = 2,      /* over: a client's SYN may start anew (fini and init) */
+	WK_TCP_ST_UNTRACKED = 3,   /* passive flow whose stream was lost: everything passes */
 };
 
 #include "wk_tcp_flow.h"
 
-/* Starts a flow from a client's SYN (flags SYN, not ACK). Follow with wk_tcp_input of that SYN. A
- * passive flow (modes audit and off) changes, holds, drops and originates nothing. */
-void wk_tcp_init(struct wk_tcp_flow *flow, const struct wk_tcp_seg *syn, bool passive,
+/* Starts a handshake from a client's SYN (flags SYN, not ACK). Follow with wk_tcp_hs_input of that
+ * SYN. A passive one (modes audit and off), and its flow, change, hold, drop and originate nothing.
+ */
+void wk_tcp_hs_start(struct wk_tcp_hs *hs, const struct wk_tcp_seg *syn, bool passive);
+/* One packet that may belong to the handshake, from the side of dir's sender. */
+enum wk_tcp_hs_step wk_tcp_hs_input(struct wk_tcp_hs *hs, enum wk_dir dir,
+				    const struct wk_tcp_seg *seg, struct wk_stats *stats,
+				    struct wk_tcp_result *result);
+bool wk_tcp_hs_passive(const struct wk_tcp_hs *hs);
+/* An ICMP error quotes a packet of the stream dir. @return false when none with that number is
+ * under way. */
+bool wk_tcp_hs_quoted(const struct wk_tcp_hs *hs, enum wk_dir dir, uint32_t seq);
+
+/* Makes a flow of a handshake that is done. Follow with wk_tcp_input of its third segment. */
+void wk_tcp_init(struct wk_tcp_flow *flow, const struct wk_tcp_hs *hs,
 		 const struct wk_tcp_env *env);
 
 /* Frees everything the flow keeps in env->mem. Sends nothing. */

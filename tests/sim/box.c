@@ -8,7 +8,8 @@
 
 #include "internal.h" /* to see what the flow still holds */
 
-#define ARENA_B (8u << 20)
+#define ARENA_B      (8u << 20)
+#define HANDSHAKE_NS (30ull * 1000000000ull) /* life of one */
 
 void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const char *what)
 {
@@ -191,7 +192,7 @@ void box_close(struct box *box)
 
 	if (box->has_flow)
 		wk_tcp_fini(&box->flow, &env);
-	box->has_flow = false;
+	box->has_flow = box->has_hs = false;
 	wk_mem_usage(box->mem, &usage);
 	if (usage.used_b != 0)
 		check_fail(&box->check, "%" PRIu64 " bytes of memory not given back", usage.used_b);
@@ -224,24 +225,60 @@ static void answer_stray(struct box *box, struct sim_pkt *pkt, const struct wk_t
 	free(pkt);
 }
 
-/* @return false when the packet belongs to no flow. */
-static bool find_flow(struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg)
+/* What a packet is to the box. */
+enum belongs {
+	STRAY,    /* nothing */
+	EARLY,    /* one of a handshake's, or none of it: the result says */
+	FOLLOWED, /* the flow's */
+};
+
+static bool is_client_syn(enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	uint8_t hand = WK_TCP_SYN | WK_TCP_ACK | WK_TCP_RST | WK_TCP_FIN;
+
+	return dir == WK_C2S && (seg->flags & hand) == WK_TCP_SYN;
+}
+
+static enum belongs shake_hands(struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg,
+				struct wk_tcp_result *result)
 {
 	struct wk_tcp_env env = env_now(box);
-	uint8_t hand = WK_TCP_SYN | WK_TCP_ACK | WK_TCP_RST | WK_TCP_FIN;
-	bool syn = dir == WK_C2S && (seg->flags & hand) == WK_TCP_SYN;
 
-	if (box->has_flow && syn && wk_tcp_state(&box->flow) == WK_TCP_ST_CLOSED) {
-		wk_tcp_fini(&box->flow, &env);
-		box->has_flow = false;
+	switch (wk_tcp_hs_input(&box->hs, dir, seg, &box->stats, result)) {
+	case WK_TCP_HS_DONE:
+		if (box->has_flow)
+			wk_tcp_fini(&box->flow, &env);
+		wk_tcp_init(&box->flow, &box->hs, &env);
+		box->has_flow = box->had_flow = true;
+		box->has_hs = false;
+		return FOLLOWED;
+	case WK_TCP_HS_OVER:
+		box->has_hs = false;
+		return EARLY;
+	case WK_TCP_HS_ON:
+		box->hs_ns = box->now_ns;
+		return EARLY;
+	default:
+		return box->has_flow ? FOLLOWED : EARLY;
 	}
-	if (box->has_flow)
-		return true;
-	if (!syn || box->had_flow)
-		return false;
-	wk_tcp_init(&box->flow, seg, box->cfg.passive, &env);
-	box->has_flow = box->had_flow = true;
-	return true;
+}
+
+static enum belongs find_flow(struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg,
+			      struct wk_tcp_result *result)
+{
+	bool over = box->has_flow && wk_tcp_state(&box->flow) == WK_TCP_ST_CLOSED;
+
+	if (box->has_flow && !over)
+		return FOLLOWED;
+	if (box->has_hs && box->now_ns - box->hs_ns > HANDSHAKE_NS)
+		box->has_hs = false;
+	if (!box->has_hs && is_client_syn(dir, seg) && (over || !box->had_flow)) {
+		wk_tcp_hs_start(&box->hs, seg, box->cfg.passive);
+		box->has_hs = true;
+	}
+	if (box->has_hs)
+		return shake_hands(box, dir, seg, result);
+	return box->has_flow ? FOLLOWED : STRAY;
 }
 
 /* Brings the flow to the mode asked for, as soon as it can be. */
@@ -286,7 +323,6 @@ static bool is_probe(const struct box *box, enum wk_dir dir, const struct wk_tcp
 static struct wk_tcp_result pass(struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg,
 				 bool forged)
 {
-	static const char *const verdicts[] = { "forward", "absorb", "drop" };
 	bool probe = !forged && !box->cfg.passive && is_probe(box, dir, seg);
 	uint64_t left = box->check.left[dir];
 	struct wk_tcp_env env = env_now(box);
@@ -306,9 +342,6 @@ static struct wk_tcp_result pass(struct box *box, enum wk_dir dir, const struct 
 		check_fail(&box->check, "a probe did not reach the other side");
 	if (open && !forged)
 		check_hole(&box->check, dir, seg);
-	if (box->cfg.verbose)
-		printf("%12.6f   %s, %s, edits %x\n", (double)box->now_ns / 1e9,
-		       verdicts[result.verdict], wk_reason_key(result.reason), result.edits);
 	if (box->cfg.passive && (result.verdict != WK_TCP_FORWARD || result.edits))
 		box_fail(box, "a passive flow did not forward");
 	if (box->judge.fault)
@@ -330,8 +363,10 @@ static void forward(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_re
 
 void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns)
 {
-	struct wk_tcp_seg seg, own;
+	static const char *const verdicts[] = { "forward", "absorb", "drop" };
 	struct wk_tcp_result result;
+	struct wk_tcp_seg seg, own;
+	enum belongs belongs;
 
 	box->now_ns = now_ns;
 	if (box->cfg.verbose)
@@ -341,7 +376,8 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 		free(pkt);
 		return;
 	}
-	if (!find_flow(box, pkt->dir, &seg)) {
+	belongs = find_flow(box, pkt->dir, &seg, &result);
+	if (belongs == STRAY) {
 		answer_stray(box, pkt, &seg);
 		return;
 	}
@@ -349,8 +385,15 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 		check_forged(&box->check);
 	else
 		check_in(&box->check, pkt->dir, &own);
-	follow_mode(box);
-	result = pass(box, pkt->dir, &seg, forged);
+	if (belongs == FOLLOWED) {
+		follow_mode(box);
+		result = pass(box, pkt->dir, &seg, forged);
+	} else if (box->cfg.passive) {
+		result = (struct wk_tcp_result){ .reason = WK_FWD_GUARDED };
+	}
+	if (box->cfg.verbose)
+		printf("%12.6f   %s, %s, edits %x\n", (double)box->now_ns / 1e9,
+		       verdicts[result.verdict], wk_reason_key(result.reason), result.edits);
 	if (result.verdict == WK_TCP_FORWARD) {
 		forward(box, pkt, &result);
 	} else {

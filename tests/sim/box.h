@@ -28,7 +28,10 @@ struct box {
 	struct wk_mem *mem;
 	void *arena;
 	struct wk_stats stats;
+	struct wk_tcp_hs hs; /* where has_hs: until its third segment */
+	uint64_t hs_ns;      /* its last packet */
 	struct wk_tcp_flow flow;
+	bool has_hs;
 	bool has_flow;
 	bool had_flow;
 	bool excused; /* the operator has reset it */

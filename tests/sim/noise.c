@@ -97,7 +97,7 @@ static void make(struct noise *noise, struct box *box, struct attack *attack,
 	struct sim_pkt *pkt;
 
 	/* A SYN behind the end is the beginning of another connection. */
-	if (attack->kind == ATTACK_SYN &&
+	if (attack->kind == ATTACK_SYN && !box->has_hs &&
 	    (!box->has_flow || wk_tcp_state(&box->flow) == WK_TCP_ST_CLOSED))
 		attack->kind = ATTACK_COPY;
 	pkt = forge(rng, attack, &box->check, kept);

@@ -177,6 +177,8 @@ struct rig *rig_new(const struct rig_conf *conf)
 	struct wk_inspect_conf inspect = {
 		.name = name,
 		.max_flows = conf->max_flows,
+		.max_syns = 64,
+		.syn_ns = 30 * S,
 		.held_b = 1 << 20,
 		.tcp = wk_tcp_limits_default,
 		.h2 = wk_h2_limits_default,
@@ -407,4 +409,12 @@ uint32_t rig_flows(const struct rig *rig)
 
 	wk_inspect_usage(rig->inspect, &usage);
 	return usage.flows;
+}
+
+uint32_t rig_syns(const struct rig *rig)
+{
+	struct wk_inspect_usage usage;
+
+	wk_inspect_usage(rig->inspect, &usage);
+	return usage.syns;
 }

@@ -115,3 +115,5 @@ uint32_t rig_client_headers(struct rig *rig, struct h2w_fields *fields);
 uint32_t rig_count_out(const struct rig *rig, enum wk_dir dir);
 bool rig_all_same(const struct rig *rig);
 uint32_t rig_flows(const struct rig *rig);
+/* Handshakes under way. */
+uint32_t rig_syns(const struct rig *rig);

@@ -122,6 +122,20 @@ static const struct wk_tcp_hooks hooks = {
 	.tx = tx,
 };
 
+/* @return true when the segment makes the flow. */
+static bool opens(struct world *w, enum wk_dir dir, const struct wk_tcp_seg *seg)
+{
+	if (!w->shaking)
+		wk_tcp_hs_start(&w->hs, seg, w->passive);
+	w->shaking = true;
+	w->step = wk_tcp_hs_input(&w->hs, dir, seg, &w->stats, &w->result);
+	if (w->step != WK_TCP_HS_DONE)
+		return false;
+	wk_tcp_init(&w->flow, &w->hs, &w->env);
+	w->open = true;
+	return true;
+}
+
 const struct wk_tcp_result *give_sack(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
 				      const char *data, const uint32_t (*blocks)[2], uint32_t n)
 {
@@ -147,9 +161,8 @@ const struct wk_tcp_result *give_sack(struct world *w, enum wk_dir dir, uint32_t
 	w->n_sent = 0;
 	if (!(flags & WK_TCP_ACK))
 		seg.ack = 0;
-	if (!w->flow.last_ns)
-		wk_tcp_init(&w->flow, &seg, w->flow.passive, &w->env);
-	wk_tcp_input(&w->flow, dir, &seg, &w->env, &w->result);
+	if (w->open || opens(w, dir, &seg))
+		wk_tcp_input(&w->flow, dir, &seg, &w->env, &w->result);
 	return &w->result;
 }
 
@@ -175,7 +188,7 @@ const struct wk_tcp_result *from_server(struct world *w, const char *data)
 	return give(w, WK_S2C, seq, WK_TCP_ACK | WK_TCP_PSH, data);
 }
 
-static void prepare(struct world *w, bool passive, uint16_t client_wnd)
+void new_world(struct world *w, bool passive)
 {
 	size_t size = wk_mem_footprint(1 << 20);
 
@@ -191,26 +204,32 @@ static void prepare(struct world *w, bool passive, uint16_t client_wnd)
 		.hooks = &hooks,
 		.user = w,
 	};
-	w->flow.passive = passive;
-	w->wnd[WK_C2S] = client_wnd;
+	w->passive = passive;
+	w->wnd[WK_C2S] = 60000;
 	w->wnd[WK_S2C] = 60000;
-}
-
-static void shake_hands(struct world *w)
-{
 	w->c_seq = ISN_C;
 	w->s_seq = ISN_S;
+}
+
+void greet_world(struct world *w)
+{
 	give(w, WK_C2S, w->c_seq++, WK_TCP_SYN, "");
 	w->s_ack = w->c_seq;
 	give(w, WK_S2C, w->s_seq++, WK_TCP_SYN | WK_TCP_ACK, "");
 	w->c_ack = w->s_seq;
+}
+
+static void shake_hands(struct world *w)
+{
+	greet_world(w);
 	assert_int_equal(from_client(w, "")->verdict, WK_TCP_FORWARD);
 	assert_int_equal(wk_tcp_state(&w->flow), WK_TCP_ST_ESTABLISHED);
 }
 
 void open_world_of(struct world *w, bool passive, uint16_t client_wnd)
 {
-	prepare(w, passive, client_wnd);
+	new_world(w, passive);
+	w->wnd[WK_C2S] = client_wnd;
 	shake_hands(w);
 }
 
@@ -221,14 +240,14 @@ void open_world(struct world *w, bool passive)
 
 void open_world_timed(struct world *w)
 {
-	prepare(w, false, 60000);
+	new_world(w, false);
 	w->ts = true;
 	shake_hands(w);
 }
 
 void open_world_scaled(struct world *w, uint8_t shift, uint16_t server_wnd)
 {
-	prepare(w, false, 60000);
+	new_world(w, false);
 	w->shift = shift;
 	w->wnd[WK_S2C] = server_wnd;
 	shake_hands(w);

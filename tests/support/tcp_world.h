@@ -20,6 +20,11 @@
 #define MS    1000000ull
 
 struct world {
+	struct wk_tcp_hs hs; /* until its third segment */
+	enum wk_tcp_hs_step step;
+	bool passive;
+	bool shaking;
+	bool open; /* there is a flow */
 	struct wk_tcp_flow flow;
 	struct wk_tcp_env env;
 	struct wk_stats stats;
@@ -45,6 +50,9 @@ struct world {
 	uint32_t clock[WK_DIRS];
 };
 
+/* Before the first SYN, and after SYN and SYN-ACK. */
+void new_world(struct world *w, bool passive);
+void greet_world(struct world *w);
 /* After the handshake. */
 void open_world(struct world *w, bool passive);
 /* The same with scaled windows, the server's (not yet scaled) of this size. */

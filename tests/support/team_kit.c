@@ -126,6 +126,8 @@ static int open_parts(struct wk_worker *worker, const struct team_conf *conf,
 	struct wk_inspect_conf inspect = {
 		.name = name,
 		.max_flows = FLOWS,
+		.max_syns = FLOWS,
+		.syn_ns = limits->limits.syn_s * WK_NS_PER_S,
 		.held_b = ARENA_B,
 		.tcp = wk_tcp_limits_default,
 		.h2 = wk_h2_limits_default,

@@ -244,7 +244,8 @@ static void a_flood_of_syns_keeps_nobody_out(void **state)
 	(void)state;
 	a->rig->pair.end[WK_C2S].reset = false;
 	flood_syns(a, 1000, 500);
-	assert_int_equal(rig_flows(a->rig), rig_conf_default.max_flows);
+	assert_int_equal(rig_flows(a->rig), 1);
+	assert_in_range(rig_syns(a->rig), 32, 64);
 	assert_true(a->rig->stats.counter[WK_CNT_SYN_EVICTED] > 400);
 	expect_alive(a, 1);
 	/* A second client in the middle of it. */

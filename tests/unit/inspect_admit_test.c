@@ -107,7 +107,8 @@ static void an_unlisted_source_is_judged_at_its_syn(void **state)
 		rig = rig_new(&conf);
 		assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0), cases[i].verdict);
 		assert_int_equal(rig->pair.end[WK_C2S].reset, cases[i].reset);
-		assert_int_equal(rig_flows(rig), cases[i].verdict == WK_INSPECT_FORWARD);
+		assert_int_equal(rig_syns(rig), cases[i].verdict == WK_INSPECT_FORWARD);
+		assert_int_equal(rig_flows(rig), 0);
 		if (cases[i].verdict == WK_INSPECT_FREE) {
 			assert_int_equal(rig->stats.reason[WK_DROP_UNLISTED], 1);
 			assert_int_equal(rig->n_events, 1);
@@ -137,6 +138,25 @@ static void an_unlisted_source_may_get_replies_instead(void **state)
 	rig_free(rig);
 }
 
+/* Another client of the same pair of hosts. */
+static void another(struct rig *rig)
+{
+	struct pair_conf pair = rig->pair.conf;
+
+	pair.client_port++;
+	pair_init(&rig->pair, &pair);
+}
+
+static void fill(struct rig *rig, uint32_t flows)
+{
+	for (uint32_t n = 0; n < flows; n++) {
+		another(rig);
+		rig_connect(rig);
+	}
+	assert_int_equal(rig_flows(rig), flows);
+	another(rig);
+}
+
 static void a_full_table_ends_a_syn_as_configured(void **state)
 {
 	(void)state;
@@ -145,27 +165,131 @@ static void a_full_table_ends_a_syn_as_configured(void **state)
 		struct rig *rig;
 
 		conf.on.table_full = strays[i].on;
-		conf.on.mid_stream =
-			WK_ON_PASS; /* else a new handshake takes an older one's room */
 		conf.max_flows = 4;
 		rig = rig_new(&conf);
-		for (uint16_t n = 0; n < 4; n++) {
-			rig->pair.conf.client_port++;
-			assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0),
-					 WK_INSPECT_FORWARD);
-		}
-		rig->pair.conf.client_port++;
-		rig->pair.end[WK_C2S].reset = false;
+		fill(rig, 4);
 		assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0), strays[i].verdict);
 		assert_int_equal(rig->n_out, strays[i].n_out);
 		assert_int_equal(rig->pair.end[WK_C2S].reset, strays[i].on == WK_ON_RESET);
 		assert_int_equal(rig_flows(rig), 4);
-		/* Unanswered handshakes make room again. */
-		rig_wait(rig, 120 * SECOND);
-		assert_int_equal(rig_flows(rig), 0);
-		assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0), WK_INSPECT_FORWARD);
+		assert_int_equal(rig_syns(rig), 0);
+		assert_int_equal(rig->stats.reason[WK_DROP_TABLE_FULL],
+				 strays[i].on == WK_ON_PASS ? 0 : 1);
 		rig_free(rig);
 	}
+}
+
+/* The last place goes while its handshake is under way. */
+static void a_table_that_fills_up_ends_a_third_segment_as_configured(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < N_STRAYS; i++) {
+		struct rig_conf conf = rig_conf_default;
+		struct pair late;
+		struct rig *rig;
+
+		conf.on.table_full = strays[i].on;
+		conf.max_flows = 4;
+		rig = rig_new(&conf);
+		fill(rig, 3);
+		rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0);
+		rig_send(rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0);
+		late = rig->pair;
+		another(rig);
+		rig_connect(rig);
+		rig->pair = late;
+		assert_int_equal(rig_ack(rig, WK_C2S), strays[i].verdict);
+		assert_int_equal(rig->n_out, strays[i].on == WK_ON_RESET ? 2 : strays[i].n_out);
+		assert_int_equal(rig->pair.end[WK_C2S].reset, strays[i].on == WK_ON_RESET);
+		assert_int_equal(rig->pair.end[WK_S2C].reset, strays[i].on == WK_ON_RESET);
+		assert_int_equal(rig_flows(rig), 4);
+		/* Dropped, it comes again. */
+		assert_int_equal(rig_syns(rig), strays[i].on == WK_ON_DROP);
+		rig_free(rig);
+	}
+}
+
+static void a_connection_that_is_over_makes_room_in_a_full_table(void **state)
+{
+	(void)state;
+	for (int pass = 0; pass < 2; pass++) {
+		struct rig_conf conf = rig_conf_default;
+		struct rig *rig;
+
+		conf.max_flows = 4;
+		conf.on.mid_stream = pass ? WK_ON_PASS : WK_ON_RESET;
+		rig = rig_new(&conf);
+		fill(rig, 3);
+		rig_connect(rig);
+		rig_send(rig, WK_C2S, PAIR_RST | PAIR_ACK, NULL, 0);
+		another(rig);
+		if (pass) {
+			/* What follows the reset would pass then. */
+			assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0), WK_INSPECT_FREE);
+		} else {
+			rig_connect(rig);
+			rig_greet(rig);
+		}
+		assert_int_equal(rig->stats.counter[WK_CNT_CLOSED_EVICTED], pass ? 0 : 1);
+		assert_int_equal(rig_flows(rig), 4);
+		rig_free(rig);
+	}
+}
+
+static void a_handshake_that_does_not_finish_is_forgotten(void **state)
+{
+	struct rig *rig = rig_new(&rig_conf_default);
+
+	(void)state;
+	for (uint32_t n = 0; n < 16; n++) {
+		another(rig);
+		assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0), WK_INSPECT_FORWARD);
+		if (n % 2)
+			rig_send(rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0);
+	}
+	assert_int_equal(rig_syns(rig), 16);
+	assert_int_not_equal(wk_inspect_next_due(rig->inspect), UINT64_MAX);
+	rig_wait(rig, 120 * SECOND);
+	assert_int_equal(rig_syns(rig), 0);
+	assert_int_equal(wk_inspect_next_due(rig->inspect), UINT64_MAX);
+	/* The third segment comes too late. */
+	assert_int_equal(rig_ack(rig, WK_C2S), WK_INSPECT_FREE);
+	assert_int_equal(rig->stats.reason[WK_DROP_MID_STREAM], 1);
+	rig_free(rig);
+}
+
+/* A39: its SYN is no reason to forget what ended; the new connection is, once it stands. */
+static void a_tombstone_stands_until_the_next_connection_does(void **state)
+{
+	struct rig *rig = rig_new(&rig_conf_default);
+	struct pair old;
+	struct pair_conf conf = rig->pair.conf;
+	struct pair new;
+
+	(void)state;
+	rig_connect(rig);
+	rig_greet(rig);
+	rig_send(rig, WK_C2S, PAIR_RST | PAIR_ACK, NULL, 0);
+	old = rig->pair;
+	pair_init(&rig->pair, &conf);
+	rig->pair.end[WK_C2S].nxt = rig->pair.end[WK_C2S].isn = 0x4711;
+	assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0), WK_INSPECT_FORWARD);
+	new = rig->pair;
+	/* The server has not heard of the end and is told. */
+	rig->pair = old;
+	assert_int_equal(rig_send(rig, WK_S2C, PAIR_ACK, "x", 1), WK_INSPECT_FREE);
+	assert_int_equal(rig->stats.reason[WK_ABSORB_CLOSED], 1);
+	assert_true(rig->pair.end[WK_S2C].reset);
+	assert_int_equal(rig->stats.counter[WK_CNT_FLOWS_OPENED], 1);
+	rig->pair = new;
+	assert_int_equal(rig_send(rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0), WK_INSPECT_FORWARD);
+	assert_int_equal(rig_flows(rig), 1);
+	assert_int_equal(rig_ack(rig, WK_C2S), WK_INSPECT_FORWARD);
+	assert_int_equal(rig_flows(rig), 1);
+	assert_int_equal(rig->stats.counter[WK_CNT_FLOWS_OPENED], 2);
+	assert_int_equal(rig->stats.counter[WK_CNT_FLOWS_CLOSED], 1);
+	rig_greet(rig);
+	rig_free(rig);
 }
 
 static void a_syn_from_the_server_goes_nowhere(void **state)
@@ -259,8 +383,9 @@ static void the_flow_list_shows_a_connection(void **state)
 	assert_false(rows[0].passive);
 	assert_true(rows[0].edited);
 	assert_string_equal(rows[0].service, "door-manager");
-	assert_int_equal(rows[0].packets[WK_C2S], 6);
-	assert_int_equal(rows[0].packets[WK_S2C], 3);
+	/* From its third segment on. */
+	assert_int_equal(rows[0].packets[WK_C2S], 5);
+	assert_int_equal(rows[0].packets[WK_S2C], 2);
 	assert_int_equal(rows[0].h2.allowed_calls, 1);
 	assert_int_equal(rows[0].h2.denied_calls, 1);
 	assert_int_equal(rows[0].key.client_port, 40000);
@@ -275,6 +400,10 @@ int main(void)
 		cmocka_unit_test(an_unlisted_source_is_judged_at_its_syn),
 		cmocka_unit_test(an_unlisted_source_may_get_replies_instead),
 		cmocka_unit_test(a_full_table_ends_a_syn_as_configured),
+		cmocka_unit_test(a_table_that_fills_up_ends_a_third_segment_as_configured),
+		cmocka_unit_test(a_connection_that_is_over_makes_room_in_a_full_table),
+		cmocka_unit_test(a_handshake_that_does_not_finish_is_forgotten),
+		cmocka_unit_test(a_tombstone_stands_until_the_next_connection_does),
 		cmocka_unit_test(a_syn_from_the_server_goes_nowhere),
 		cmocka_unit_test(a_bad_checksum_touches_nothing),
 		cmocka_unit_test(urgent_data_becomes_ordinary),

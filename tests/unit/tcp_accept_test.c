@@ -196,11 +196,9 @@ static void the_older_of_two_syn_acks_does_not_turn_the_clock_back(void **state)
 	struct world w;
 
 	(void)state;
-	open_world_timed(&w);
-	wk_tcp_fini(&w.flow, &w.env);
-	w.flow = (struct wk_tcp_flow){ 0 };
-	give(&w, WK_C2S, ISN_C, WK_TCP_SYN, "");
-	give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
+	new_world(&w, false);
+	w.ts = true;
+	greet_world(&w);
 	w.clock[WK_S2C] -= 10;
 	give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
 	from_client(&w, "");

@@ -270,26 +270,6 @@ static void a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data(void 
 	close_world(&w);
 }
 
-static void a_third_ack_with_another_number_opens_nothing(void **state)
-{
-	static const int32_t off[] = { -1, 1, 1000, 1 << 30 };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
-		struct world w;
-
-		open_world(&w, false);
-		wk_tcp_fini(&w.flow, &w.env);
-		w.flow = (struct wk_tcp_flow){ 0 };
-		give(&w, WK_C2S, ISN_C, WK_TCP_SYN, "");
-		give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
-		w.c_ack += (uint32_t)off[i];
-		assert_int_equal(from_client(&w, "ABC")->reason, WK_DROP_HS);
-		assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_SYN_ACK);
-		close_world(&w);
-	}
-}
-
 /* A client's SYN inside a connection asks the server; only its answer to that SYN ends the old
  * connection. */
 static void a_syn_inside_a_connection_is_the_servers_to_answer(void **state)
@@ -357,7 +337,6 @@ int main(void)
 		cmocka_unit_test(a_reply_waits_behind_a_hole_for_longer),
 		cmocka_unit_test(less_than_a_unit_of_window_is_told_as_one_while_bytes_are_out),
 		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
-		cmocka_unit_test(a_third_ack_with_another_number_opens_nothing),
 		cmocka_unit_test(a_syn_inside_a_connection_is_the_servers_to_answer),
 		cmocka_unit_test(an_edited_stream_stays_followed_even_if_its_numbers_match_again),
 	};

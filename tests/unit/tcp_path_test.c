@@ -142,27 +142,40 @@ static void a_fin_has_a_number_too(void **state)
 
 static void before_the_handshake_is_over_only_its_numbers_count(void **state)
 {
-	static const struct row syn[] = { { 0, 0 }, { 1, 1 }, { 2, NONE } };
-	static const struct row none[] = { { 0, NONE }, { 1, NONE } };
-	static const struct row gone[] = { { 0, NONE }, { 1, 1 }, { 2, NONE } };
 	struct world w;
-	uint32_t end;
+
+	(void)state;
+	for (int passive = 0; passive < 2; passive++) {
+		new_world(&w, passive);
+		give(&w, WK_C2S, ISN_C, WK_TCP_SYN, "");
+		for (uint32_t off = 0; off < 2; off++) {
+			assert_true(wk_tcp_hs_quoted(&w.hs, WK_C2S, ISN_C + off));
+			assert_false(wk_tcp_hs_quoted(&w.hs, WK_S2C, off));
+		}
+		w.s_ack = ISN_C + 1;
+		give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
+		assert_false(wk_tcp_hs_quoted(&w.hs, WK_C2S, ISN_C - 1));
+		assert_false(wk_tcp_hs_quoted(&w.hs, WK_C2S, ISN_C + 2));
+		assert_false(wk_tcp_hs_quoted(&w.hs, WK_S2C, ISN_S - 1));
+		assert_true(wk_tcp_hs_quoted(&w.hs, WK_S2C, ISN_S));
+		assert_true(wk_tcp_hs_quoted(&w.hs, WK_S2C, ISN_S + 1));
+		assert_false(wk_tcp_hs_quoted(&w.hs, WK_S2C, ISN_S + 2));
+		close_world(&w);
+	}
+}
+
+static void after_the_handshake_its_numbers_are_old(void **state)
+{
+	static const struct row rows[] = { { 0, NONE }, { 1, 1 }, { 2, NONE } };
+	struct world w;
 
 	(void)state;
 	open_world(&w, false);
-	wk_tcp_fini(&w.flow, &w.env);
-	CHECK(&w, WK_C2S, none);
-	w.flow.last_ns = 0;
-	give(&w, WK_C2S, ISN_C, WK_TCP_SYN, "");
-	CHECK(&w, WK_C2S, syn);
-	CHECK(&w, WK_S2C, none);
-	w.s_ack = ISN_C + 1;
-	give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
-	CHECK(&w, WK_S2C, syn);
-	w.c_ack = ISN_S + 1;
-	end = ISN_C + 1;
-	give(&w, WK_C2S, end, WK_TCP_ACK, "");
-	CHECK(&w, WK_S2C, gone);
+	CHECK(&w, WK_C2S, rows);
+	CHECK(&w, WK_S2C, rows);
+	give(&w, WK_C2S, w.c_seq, WK_TCP_RST, "");
+	assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_CLOSED);
+	assert_false(wk_tcp_quoted(&w.flow, WK_C2S, ISN_C + 1, &(uint32_t){ 0 }));
 	close_world(&w);
 }
 
@@ -232,6 +245,7 @@ int main(void)
 		cmocka_unit_test(what_is_acknowledged_already_is_not_told),
 		cmocka_unit_test(a_fin_has_a_number_too),
 		cmocka_unit_test(before_the_handshake_is_over_only_its_numbers_count),
+		cmocka_unit_test(after_the_handshake_its_numbers_are_old),
 		cmocka_unit_test(what_only_we_can_send_is_sent_again_once),
 		cmocka_unit_test(what_grew_on_its_way_is_sent_again),
 	};
