@@ -215,7 +215,7 @@ static uint8_t syn_opts(const struct stage *stage, enum wk_dir dir, uint8_t *opt
 	return n;
 }
 
-static void say_syn(struct stage *stage, enum wk_dir dir)
+static void say_syn(struct stage *stage, struct wk_tcp_hs *hs, enum wk_dir dir)
 {
 	uint8_t opts[WK_TCP_OPTS_MAX_B];
 	struct wk_tcp_seg seg = {
@@ -227,13 +227,12 @@ static void say_syn(struct stage *stage, enum wk_dir dir)
 		.opts = opts,
 		.opts_len_b = syn_opts(stage, dir, opts),
 	};
-	struct wk_tcp_env env = env_now(stage);
 	struct sim_pkt *pkt = pkt_build(dir, &seg);
 
 	must(wk_tcp_seg_parse(&seg, pkt->b, pkt->len_b) == 0);
 	if (dir == WK_C2S)
-		wk_tcp_init(&stage->flow, &seg, stage->cfg.passive, &env);
-	wk_tcp_input(&stage->flow, dir, &seg, &env, &stage->result);
+		wk_tcp_hs_start(hs, &seg, stage->cfg.passive);
+	must(wk_tcp_hs_input(hs, dir, &seg, &stage->stats, &stage->result) == WK_TCP_HS_ON);
 	must(stage->result.verdict == WK_TCP_FORWARD && stage->result.edits == 0);
 	tap_syn(&stage->tap, dir, &seg);
 	free(pkt);
@@ -253,6 +252,8 @@ static void set_bounds(struct stage *stage)
 void stage_open(struct stage *stage, const struct stage_cfg *cfg)
 {
 	size_t arena_b = cfg->poor ? WK_MEM_MAX_B : STAGE_ARENA_B;
+	struct wk_tcp_env env;
+	struct wk_tcp_hs hs;
 	struct say third;
 
 	memset(stage, 0, sizeof(*stage));
@@ -270,8 +271,10 @@ void stage_open(struct stage *stage, const struct stage_cfg *cfg)
 	stage->tap.user = stage;
 	stage->tap.passive = cfg->passive;
 	stage->peer[WK_C2S].nxt = stage->peer[WK_S2C].nxt = 1;
-	say_syn(stage, WK_C2S);
-	say_syn(stage, WK_S2C);
+	say_syn(stage, &hs, WK_C2S);
+	say_syn(stage, &hs, WK_S2C);
+	env = env_now(stage);
+	wk_tcp_init(&stage->flow, &hs, &env);
 	if (cfg->wscale == UINT8_MAX)
 		tap_scale(&stage->tap, false);
 	third = stage_says(stage, WK_C2S, 1, 0);
