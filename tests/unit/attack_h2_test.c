@@ -159,8 +159,8 @@ static uint64_t held_b(const struct attack *a)
 	return usage.mem.used_b;
 }
 
-/* E12: what sleeps gives its decoder back, and reads on as before. The rest is two open streams, and
- * what the server has not acknowledged. */
+/* E12: what sleeps gives its decoder back, and reads on as before. The rest is two open streams,
+ * and what the server has not acknowledged. */
 static void a_quiet_connection_is_packed_away(void **state)
 {
 	struct attack *a = attack_start();

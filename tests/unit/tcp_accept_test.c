@@ -277,12 +277,11 @@ static void a_signature_is_taken_out_of_a_syn_and_counted(void **state)
 			uint8_t tcp[60];
 			struct world w;
 
-			open_world(&w, passive);
-			wk_tcp_fini(&w.flow, &w.env);
+			new_world(&w, passive);
 			parse_signed(&seg, tcp, kinds[i], WK_TCP_SYN);
 			assert_true(seg.has_auth);
-			wk_tcp_init(&w.flow, &seg, passive, &w.env);
-			wk_tcp_input(&w.flow, WK_C2S, &seg, &w.env, &w.result);
+			wk_tcp_hs_start(&w.hs, &seg, passive);
+			wk_tcp_hs_input(&w.hs, WK_C2S, &seg, &w.stats, &w.result);
 			assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
 			assert_int_equal(w.result.edits, passive ? 0 : WK_TCP_EDIT_SYN_OPTS);
 			assert_int_equal(w.stats.counter[WK_CNT_NORM_AUTH_OPT], passive ? 0 : 1);
