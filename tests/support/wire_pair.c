@@ -156,7 +156,7 @@ static uint32_t put_options(const struct pair *pair, enum wk_dir dir, uint8_t fl
 		put32(to + 8, pair->end[dir].peer_tsval);
 		len_b = TS_B;
 	}
-	if (flags & PAIR_SYN) {
+	if ((flags & PAIR_SYN) && !pair->conf.bare) {
 		memcpy(to + len_b, syn_opts, sizeof(syn_opts));
 		len_b += (uint32_t)sizeof(syn_opts);
 		if (pair->conf.fast_open) {

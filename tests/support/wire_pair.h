@@ -29,6 +29,7 @@ struct pair_conf {
 	uint16_t client_port;
 	uint16_t server_port;
 	bool timestamps;
+	bool bare;      /* the SYNs say nothing: no scaling, no SACK, segments of 536 bytes */
 	bool fast_open; /* the SYNs carry an option that an enforcing box takes away */
 };
 

@@ -16,6 +16,7 @@
 #define SYN_WND  64240u /* of the pair's SYNs */
 #define FILL_B   1400u
 #define CALL_MAX 512u
+#define MSS_BARE 536u
 
 /* The denied call, next in order. */
 static void call_denied(struct attack *a, uint32_t stream)
@@ -104,6 +105,85 @@ static void fill_window(struct rig *rig, enum wk_dir dir, uint32_t stream)
 		h2w_frame(bytes, H2W_DATA, 0, stream, zeroes, n - H2W_HEAD_B);
 		rig_send(rig, dir, PAIR_ACK, bytes, n);
 	}
+}
+
+/* A12: a call that is lost on its way to the server, an ACK of it in the server's name but from the
+ * client's side, then another call in its place. */
+static void an_ack_in_the_name_of_the_server_makes_no_room(void **state)
+{
+	struct attack *a = attack_start();
+	uint8_t bytes[CALL_MAX], frame[PAIR_FRAME_MAX_B];
+	uint32_t n = request(bytes, 1, ALLOWED), len_b;
+
+	(void)state;
+	put_lost(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+	expect_nothing_served(a);
+	len_b = pair_send_at(&a->rig->pair, WK_S2C, a->rig->pair.end[WK_S2C].nxt, a->at + n,
+			     PAIR_ACK, NULL, 0, frame);
+	a->rig->lose_in_256 = ALL; /* an answer to it would be nobody's */
+	assert_int_equal(rig_frame(a->rig, WK_C2S, frame, len_b), WK_INSPECT_FREE);
+	assert_int_equal(rig_count_out(a->rig, WK_C2S), 0);
+	a->rig->lose_in_256 = 0;
+
+	assert_int_equal(request(bytes, 1, DENIED), n);
+	put(a, a->at, PAIR_ACK | PAIR_PSH, bytes, n);
+	assert_int_equal(a->rig->stats.counter[WK_CNT_RETRANS_MISMATCH], 1);
+	sent_to(a, a->at + n);
+	expect_served(a, 1, ALLOWED);
+	expect_alive(a, 3);
+	attack_end(a);
+}
+
+/* A call with a body, in segments that a peer without an MSS option takes. */
+static void call_in_pieces(struct attack *a, uint32_t stream, const char *path, uint32_t body_b)
+{
+	uint8_t bytes[4096];
+	uint32_t n = h2w_request(&a->rig->client, bytes, stream, "POST", path, RIG_GRPC, body_b);
+
+	for (uint32_t at = 0; at < n; at += MSS_BARE) {
+		uint32_t len_b = n - at < MSS_BARE ? n - at : MSS_BARE;
+
+		put(a, a->at, PAIR_ACK | (at + len_b == n ? PAIR_PSH : 0), bytes + at, len_b);
+		for (uint32_t i = 0; i < a->rig->n_out; i++)
+			assert_in_range(a->rig->out[i].seg.len_b, 0, MSS_BARE);
+		sent_to(a, a->at + len_b);
+		server_acks(a);
+	}
+}
+
+/* A37: the denied calls shift the client's table, so that the allowed ones are written anew and
+ * grow. */
+static void a_stack_without_options_gets_all_its_answers(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	struct h2w_fields fields;
+	struct attack *a;
+
+	(void)state;
+	conf.pair.timestamps = false;
+	conf.pair.bare = true;
+	a = attack_new(&conf);
+	attack_open(a);
+	for (uint32_t stream = 1; stream < 24; stream += 2) {
+		bool denied = stream % 3 == 1;
+
+		call_in_pieces(a, stream, denied ? DENIED : ALLOWED, 900);
+		if (denied) {
+			expect_denied(a, stream);
+			rig_ack(a->rig, WK_C2S);
+			continue;
+		}
+		expect_served(a, stream, ALLOWED);
+		rig_answer(a->rig, stream);
+		assert_int_equal(rig_client_headers(a->rig, &fields), stream);
+		assert_string_equal(h2w_field(&fields, ":status"), "200");
+		assert_int_equal(rig_client_headers(a->rig, &fields), stream);
+		assert_string_equal(h2w_field(&fields, "grpc-status"), "0");
+	}
+	assert_int_equal(a->rig->stats.call[WK_CALL_ALLOWED], 8);
+	assert_int_equal(a->rig->stats.counter[WK_CNT_REPLIES], 4);
+	assert_true(a->rig->stats.counter[WK_CNT_REENCODED] > 0);
+	attack_end(a);
 }
 
 /* A13, A29: five replies wait for a closed window; an ACK of what has not been sent opens nothing.
@@ -353,6 +433,8 @@ int main(void)
 		cmocka_unit_test(a_call_under_a_bad_checksum_does_not_count),
 		cmocka_unit_test(a_call_from_the_past_does_not_count),
 		cmocka_unit_test(a_call_that_acknowledges_the_unsent_does_not_count),
+		cmocka_unit_test(an_ack_in_the_name_of_the_server_makes_no_room),
+		cmocka_unit_test(a_stack_without_options_gets_all_its_answers),
 		cmocka_unit_test(replies_wait_for_a_closed_window),
 		cmocka_unit_test(a_window_probe_inside_a_header_completes_its_call),
 		cmocka_unit_test(the_syn_ack_that_is_acknowledged_counts),

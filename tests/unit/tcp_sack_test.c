@@ -115,6 +115,41 @@ static void what_the_server_got_twice_is_told_in_the_clients_numbers(void **stat
 	close_world(&w);
 }
 
+/* A32: the server has lost a segment behind a deletion and before a replacement. What it reports
+ * ends where the client's own segments end; a replacement of which it has a part, it has not. */
+static void the_servers_blocks_behind_an_edit_stand_on_the_clients_boundaries(void **state)
+{
+	struct world w;
+	uint32_t seq, in;
+
+	(void)state;
+	open_sack_world(&w);
+	seq = w.c_seq;
+	from_client(&w, "d123456789");
+	w.c_ack += sizeof(REPLY) - 1;
+	in = w.c_seq;
+	from_client(&w, "ABCDE"); /* lost */
+	from_client(&w, "FGHIJKL");
+	from_client(&w, "r123456789");
+	from_client(&w, "MNO");
+	w.s_ack = seq;
+	give_sack(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "", BLOCKS({ seq + 5, seq + 12 }), 1);
+	assert_sent(&w, 0, WK_S2C, w.c_ack, in, "");
+	assert_blocks(&w, 0, BLOCKS({ in + 5, in + 12 }), 1);
+	give_sack(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "", BLOCKS({ seq + 5, seq + 20 }), 1);
+	assert_blocks(&w, 0, BLOCKS({ in + 5, in + 12 }), 1);
+	give_sack(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "", BLOCKS({ seq + 20, seq + 35 }), 1);
+	assert_blocks(&w, 0, BLOCKS({ in + 22, in + 25 }), 1);
+	give_sack(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "", BLOCKS({ seq + 5, seq + 35 }), 1);
+	assert_blocks(&w, 0, BLOCKS({ in + 5, in + 25 }), 1);
+	/* The client fills the hole, and all is acknowledged where it ends for the client. */
+	give(&w, WK_C2S, in, WK_TCP_ACK, "ABCDE");
+	assert_sent(&w, 0, WK_C2S, seq, w.s_seq, "ABCDE");
+	w.s_ack = seq + 35;
+	assert_int_equal(from_server(&w, "")->ack, w.c_seq);
+	close_world(&w);
+}
+
 /* Where those bytes were for the client, nobody knows any more: another number would be a lie. */
 static void what_the_server_got_twice_before_an_edit_is_not_told(void **state)
 {
@@ -193,6 +228,7 @@ int main(void)
 		cmocka_unit_test(reports_of_what_came_again_are_bounded),
 		cmocka_unit_test(a_copy_of_what_waits_is_reported_before_its_block),
 		cmocka_unit_test(what_the_server_got_twice_is_told_in_the_clients_numbers),
+		cmocka_unit_test(the_servers_blocks_behind_an_edit_stand_on_the_clients_boundaries),
 		cmocka_unit_test(what_the_server_got_twice_before_an_edit_is_not_told),
 		cmocka_unit_test(the_receivers_blocks_and_ours_stand_in_one_acknowledgement),
 		cmocka_unit_test(blocks_of_a_data_packet_that_is_rebuilt_are_not_lost),
