@@ -306,7 +306,8 @@ static bool output_one(struct ep *ep)
 		return true;
 	}
 	len_b = cut_seg(ep, ep->nxt, limit - ep->nxt);
-	if (limit - ep->nxt < mss_now(ep) && ep->nxt + len_b < ep->avail && ep->una < ep->nxt) {
+	if (limit - ep->nxt < mss_now(ep) && ep->nxt + len_b < ep->avail &&
+	    (ep->una < ep->nxt || ep->cfg.aligned)) {
 		ep->nxt = before;
 		return false; /* silly window: wait for more room while something is out */
 	}
