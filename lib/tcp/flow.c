@@ -10,8 +10,9 @@
 const struct wk_tcp_limits wk_tcp_limits_default = {
 	.hold_b = 128 * 1024,
 	.ooo_b = 1024 * 1024,
+	.ooo_records = 256,
 	.ledger_b = 256 * 1024,
-	.ledger_records = 4096,
+	.ledger_records = 1024,
 	.hold_ns = 1 * MS_NS,
 	.rto_min_ns = 200 * MS_NS,
 	.rto_max_ns = 60 * S_NS,

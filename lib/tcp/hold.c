@@ -6,11 +6,12 @@
 
 #define HELD_MIN_B   64u
 #define HELD_SMALL_B 4096u /* what an honest header block needs */
+#define OOO_BLOCK_B  (64u * 1024u)
 
 /* The last quarter of the memory is not for what one connection can pile up: else a few of them
  * would end all others. What waits behind a hole can be had again from its sender, and a long
  * header block that will not end has no claim. */
-static bool room_to_pile_up(struct wk_mem *mem)
+bool room_to_pile_up(const struct wk_mem *mem)
 {
 	struct wk_mem_usage usage;
 
@@ -77,26 +78,63 @@ void hold_consume(struct wk_tcp_half *half, uint32_t len_b, struct wk_mem *mem)
 	half->hold_at_ns = NEVER;
 }
 
+static uint64_t ooo_end(const struct wk_tcp_ooo *ooo)
+{
+	return ooo->in_off + ooo->len_b;
+}
+
+/* Charged as what it takes of the arena: small segments cannot multiply the bound. Their number has
+ * one of its own, since the list is walked. */
 static struct wk_tcp_ooo *ooo_new(struct ctx *c, struct wk_tcp_half *half, uint64_t in,
-				  const uint8_t *data, uint32_t len_b, bool gone)
+				  size_t want_b, bool gone)
 {
 	struct wk_tcp_ooo *ooo;
+	size_t usable_b;
 
-	/* Small segments are charged their head too: they cannot multiply the bound. */
-	if (half->ooo_b + sizeof(*ooo) + len_b > c->env->limits->ooo_b ||
-	    !room_to_pile_up(c->env->mem))
+	if (half->n_ooo >= c->env->limits->ooo_records || !room_to_pile_up(c->env->mem))
 		return NULL;
-	ooo = wk_mem_alloc(c->env->mem, sizeof(*ooo) + len_b);
+	ooo = wk_mem_alloc(c->env->mem, want_b);
 	if (!ooo)
 		return NULL;
-	ooo->next = NULL;
-	ooo->in_off = in;
-	ooo->len_b = len_b;
-	ooo->gone = gone;
-	ooo->touched = false;
-	memcpy(ooo->bytes, data, len_b);
-	half->ooo_b += (uint32_t)sizeof(*ooo) + len_b;
+	usable_b = wk_mem_usable_b(c->env->mem, ooo);
+	if (half->ooo_b + usable_b > c->env->limits->ooo_b) {
+		wk_mem_free(c->env->mem, ooo);
+		return NULL;
+	}
+	*ooo = (struct wk_tcp_ooo){ .in_off = in, .gone = gone };
+	ooo->cap_b = (uint32_t)(usable_b - sizeof(*ooo));
+	half->ooo_b += (uint32_t)usable_b;
+	half->n_ooo++;
 	return ooo;
+}
+
+/* Keeps data[len_b] at `in`, where nothing is, or the first of it: behind `prev`, if it goes on
+ * there and prev has room, else in a record of its own. One that goes on is larger than the last,
+ * so that a long row of segments takes few. @return the number of bytes kept, 0 for no room. */
+static uint32_t ooo_put(struct ctx *c, struct wk_tcp_half *half, struct wk_tcp_ooo *prev,
+			struct wk_tcp_ooo **link, uint64_t in, const uint8_t *data, uint32_t len_b,
+			bool gone)
+{
+	bool goes_on = prev && ooo_end(prev) == in && prev->gone == gone && !prev->touched;
+	struct wk_tcp_ooo *ooo = prev;
+	size_t want_b = sizeof(*ooo) + len_b;
+
+	if (!goes_on || prev->cap_b == prev->len_b) {
+		if (goes_on && want_b < 2 * (sizeof(*ooo) + prev->cap_b))
+			want_b = 2 * (sizeof(*ooo) + prev->cap_b);
+		if (want_b > OOO_BLOCK_B && len_b <= OOO_BLOCK_B - sizeof(*ooo))
+			want_b = OOO_BLOCK_B;
+		ooo = ooo_new(c, half, in, want_b, gone);
+		if (!ooo)
+			return 0;
+		ooo->next = *link;
+		*link = ooo;
+	}
+	if (len_b > ooo->cap_b - ooo->len_b)
+		len_b = ooo->cap_b - ooo->len_b;
+	memcpy(ooo->bytes + ooo->len_b, data, len_b);
+	ooo->len_b += len_b;
+	return len_b;
 }
 
 bool ooo_has(const struct wk_tcp_half *half, uint64_t in, uint32_t len_b)
@@ -117,30 +155,29 @@ bool ooo_has(const struct wk_tcp_half *half, uint64_t in, uint32_t len_b)
 bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint8_t *data,
 		uint32_t len_b, bool gone)
 {
-	struct wk_tcp_ooo **link = &half->ooo;
-	struct wk_tcp_ooo *ooo;
+	struct wk_tcp_ooo **link = &half->ooo, *prev = NULL;
 	uint64_t end = in + len_b, stop;
+	uint32_t n;
 
 	while (in < end) {
-		while (*link && (*link)->in_off + (*link)->len_b <= in)
-			link = &(*link)->next;
+		while (*link && ooo_end(*link) <= in) {
+			prev = *link;
+			link = &prev->next;
+		}
 		if (*link && (*link)->in_off <= in) {
-			stop = (*link)->in_off + (*link)->len_b;
+			stop = ooo_end(*link);
 			(*link)->touched |= gone;
 			if (stop >= end)
 				return true;
-			data += stop - in;
-			in = stop;
-			continue;
+			n = (uint32_t)(stop - in);
+		} else {
+			stop = *link && (*link)->in_off < end ? (*link)->in_off : end;
+			n = ooo_put(c, half, prev, link, in, data, (uint32_t)(stop - in), gone);
+			if (n == 0)
+				return false;
 		}
-		stop = *link && (*link)->in_off < end ? (*link)->in_off : end;
-		ooo = ooo_new(c, half, in, data, (uint32_t)(stop - in), gone);
-		if (!ooo)
-			return false;
-		ooo->next = *link;
-		*link = ooo;
-		data += stop - in;
-		in = stop;
+		data += n;
+		in += n;
 	}
 	return true;
 }
@@ -153,7 +190,8 @@ struct wk_tcp_ooo *ooo_pop(struct wk_tcp_half *half, uint64_t upto)
 	if (!ooo || ooo->in_off > upto)
 		return NULL;
 	half->ooo = ooo->next;
-	half->ooo_b -= (uint32_t)sizeof(*ooo) + ooo->len_b;
+	half->ooo_b -= (uint32_t)sizeof(*ooo) + ooo->cap_b;
+	half->n_ooo--;
 	return ooo;
 }
 

@@ -31,13 +31,14 @@ enum rec_kind {
 	REC_PATCH = 4,
 };
 
-/* An out-of-order segment: a copy. */
+/* Out-of-order bytes: a copy of a segment, or of several in a row. */
 struct wk_tcp_ooo {
 	struct wk_tcp_ooo *next;
 	uint64_t in_off;
 	uint32_t len_b;
-	bool gone;    /* has been forwarded all the same (server to client) */
-	bool touched; /* not, but a later copy of some of it has */
+	uint32_t cap_b; /* room in bytes[] */
+	bool gone;      /* has been forwarded all the same (server to client) */
+	bool touched;   /* not, but a later copy of some of it has */
 	uint8_t bytes[];
 };
 
@@ -156,6 +157,8 @@ bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *
 		    uint32_t len_b);
 
 /* hold.c */
+/* Is there memory for more than what a connection needs to go on at all? */
+bool room_to_pile_up(const struct wk_mem *mem);
 /* Does data[len_b] at `in` say something else than what waits there, in order or not? */
 bool hold_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *data, uint32_t len_b);
 bool hold_append(struct ctx *c, struct wk_tcp_half *half, const uint8_t *data, uint32_t len_b);

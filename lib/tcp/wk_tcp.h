@@ -37,9 +37,11 @@
 
 /* Bounds, each per direction of a flow; all counted, all fail closed. */
 struct wk_tcp_limits {
-	uint32_t hold_b;   /* in-order bytes held unjudged; above: reset */
-	uint32_t ooo_b;    /* out-of-order bytes held; above: DROP_OOO_CAP */
-	uint32_t ledger_b; /* bytes of judged, unacknowledged records; above: DROP_LEDGER_CAP */
+	uint32_t hold_b; /* in-order bytes held unjudged; above: reset */
+	uint32_t ooo_b;  /* memory for out-of-order bytes; above: DROP_OOO_CAP */
+	uint32_t
+		ooo_records; /* the same in pieces: rows of segments with a hole in front of them */
+	uint32_t ledger_b;   /* bytes of judged, unacknowledged records; above: DROP_LEDGER_CAP */
 	uint32_t ledger_records; /* the same in records */
 	uint64_t hold_ns;        /* quiet time after which held bytes are owned (1 ms) */
 	uint64_t rto_min_ns;     /* floor of our retransmission timer (200 ms) */

@@ -44,7 +44,8 @@ struct wk_tcp_half {
 	uint64_t hold_at_ns; /* when they are to be owned, UINT64_MAX: not armed */
 
 	struct wk_tcp_ooo *ooo; /* out-of-order segments, sorted, not overlapping */
-	uint32_t ooo_b;
+	uint32_t ooo_b;         /* of the arena */
+	uint32_t n_ooo;
 	uint64_t arrived_in[4]; /* one byte in each of the blocks last reported, latest first */
 
 	uint32_t isn;

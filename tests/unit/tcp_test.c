@@ -202,8 +202,8 @@ static void what_waited_behind_a_hole_is_acknowledged_at_once(void **state)
 	(void)state;
 	open_world(&w, false);
 	seq = w.c_seq;
-	give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
 	give(&w, WK_C2S, seq + 10, WK_TCP_ACK, "KLMNO");
+	give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
 	give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
 	assert_int_equal(w.n_sent, 3);
 	w.s_ack = seq + 5;
@@ -230,8 +230,8 @@ static void a_repeated_segment_of_a_lost_burst_is_acknowledged(void **state)
 	(void)state;
 	open_world(&w, false);
 	seq = w.c_seq;
-	give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
 	give(&w, WK_C2S, seq + 10, WK_TCP_ACK, "KLMNO");
+	give(&w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
 	give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
 	assert_int_equal(w.n_sent, 3);
 	give(&w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
