@@ -35,7 +35,8 @@ static void send(struct stage *stage, enum wk_dir dir, uint64_t in, uint32_t len
 	struct say say = stage_says(stage, dir, in, len_b);
 	uint32_t clock = stage->cfg.ts_base + 100u * dir + (uint32_t)(stage->now_ns / MS_NS);
 
-	say.flags |= len_b > 0 ? WK_TCP_PSH : 0;
+	/* Some never push. */
+	say.flags |= len_b > 0 && (stage->cfg.mix & 1) ? WK_TCP_PSH : 0;
 	say.flags |= fin ? WK_TCP_FIN : 0;
 	say.wnd_b = GENEROUS_B;
 	/* Its clock is not behind what it has said before. */

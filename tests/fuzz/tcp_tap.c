@@ -10,6 +10,7 @@
 static struct {
 	uint8_t ref[TAP_MAX_B];
 	bool hard[TAP_MAX_B];
+	bool boundary[TAP_MAX_B + 1];
 	struct tap_in in[TAP_MAX_B];
 	uint8_t versions[TAP_MAX_B];
 	uint8_t first[TAP_MAX_B];
@@ -25,6 +26,8 @@ void tap_init(struct tap *tap, const struct wk_tcp_flow *flow)
 
 		half->ref = store[d].ref;
 		half->hard = store[d].hard;
+		half->boundary = store[d].boundary;
+		half->boundary[0] = false;
 		half->in = store[d].in;
 		half->versions = store[d].versions;
 		half->first = store[d].first;
@@ -67,6 +70,7 @@ void tap_syn(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg)
 
 	half->isn = seg->seq;
 	half->shift = seg->has_wscale ? seg->wscale : 0;
+	half->mss = seg->has_mss && seg->mss > 0 ? seg->mss : 536;
 	half->told_ack = half->ack_max = half->end_out = 1;
 	half->ts_in = half->ts_out = seg->tsval;
 	half->ts_in_known = half->ts_out_known = seg->has_ts;
@@ -126,6 +130,7 @@ static void ref_put(struct tap_half *half, const uint8_t *bytes, uint32_t len_b,
 	if (len_b > 0)
 		memcpy(half->ref + half->ref_b, bytes, len_b);
 	memset(half->hard + half->ref_b, hard, len_b);
+	memset(half->boundary + half->ref_b + 1, false, len_b);
 	half->ref_b += len_b;
 }
 
@@ -168,6 +173,7 @@ void tap_judged(struct tap *tap, enum wk_dir dir, const uint8_t *data, const str
 		else if (op->kind != WK_OP_DEL)
 			ref_put(half, data, op->in_len_b, op->kind == WK_OP_PIN);
 		in_put(half, op->in_len_b, op->kind, from);
+		half->boundary[half->ref_b] = op->boundary;
 		data += op->in_len_b;
 	}
 }
@@ -185,13 +191,15 @@ void tap_finished(struct tap *tap, enum wk_dir dir, const uint8_t *held, uint32_
 void tap_inserted(struct tap *tap, const uint8_t *bytes, uint32_t len_b)
 {
 	struct tap_insert *insert = &tap->inserts[tap->n_inserts];
+	uint64_t ref;
 
 	must(tap->n_inserts < TAP_INSERTS && len_b <= TAP_INSERT_B);
 	insert->out = tap->flow->half[WK_S2C].e_out - 1;
 	insert->len_b = len_b;
 	memcpy(insert->bytes, bytes, len_b);
+	/* All of it has room, no frame is cut in two, and nothing behind it has gone out. */
+	must(!tap_insert_at(tap, insert->out, &ref) && tap->half[WK_S2C].boundary[ref]);
 	tap->n_inserts++;
-	/* I2 of insertions: all of it has room, and nothing behind it has gone out. */
 	must(insert->out + 1 + len_b <= tap->half[WK_S2C].edge_max);
 	must(tap->half[WK_S2C].end_out <= insert->out + 1);
 }
@@ -324,6 +332,20 @@ static void check_data(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg
 	}
 }
 
+/* What is built fits its receiver: its MSS, and its window where the box has made the stream
+ * longer. */
+static void check_fits(const struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg,
+		       int64_t off)
+{
+	const struct tap_half *peer = &tap->half[wk_dir_flip(dir)];
+	const struct tap_half *half = &tap->half[dir];
+	uint64_t unit = 1ull << peer->shift;
+
+	must(seg->data_len_b + seg->opts_len_b <= peer->mss);
+	if (half->ref_b > half->in_b)
+		must((uint64_t)off + seg->data_len_b <= half->edge_max + unit);
+}
+
 static void check_fin(struct tap *tap, enum wk_dir dir, uint64_t at)
 {
 	struct tap_half *half = &tap->half[dir];
@@ -401,6 +423,8 @@ void tap_leaves(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		must(off <= (int64_t)half->end_out);
 	if (seg->data_len_b > 0)
 		check_data(tap, dir, seg, off);
+	if (seg->data_len_b > 0 && !in)
+		check_fits(tap, dir, seg, off);
 	if (seg->flags & WK_TCP_FIN)
 		check_fin(tap, dir, (uint64_t)off + seg->data_len_b);
 	check_ts(tap, dir, seg, off, !in);

@@ -46,10 +46,12 @@ struct tap_insert {
 struct tap_half {
 	uint32_t isn;
 	uint8_t shift; /* of the windows in this stream's packets */
+	uint16_t mss;  /* that its sender takes */
 
 	/* The reference: what was judged, edited as the judge said; without insertions. */
 	uint8_t *ref;
-	bool *hard; /* must never change */
+	bool *hard;     /* must never change */
+	bool *boundary; /* an insertion may come before this byte */
 	uint32_t ref_b;
 	struct tap_in *in;
 	uint32_t in_b;
