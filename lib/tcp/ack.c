@@ -116,6 +116,7 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	struct wk_tcp_half *half = stream(c->flow, rdir);
 	int64_t ack = wk_seq_unwrap(half->isn, seg->ack, half->b_out);
 	uint64_t old_b_out = half->b_out;
+	uint32_t dup_acks = half->dup_acks;
 	uint64_t edge = 0;
 	bool advanced;
 	uint16_t wnd;
@@ -145,7 +146,8 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 		half->edge_out = edge;
 	news->acked = ack_refresh(half);
 	if (!c->flow->passive) {
-		check_hole(c, rdir, half, seg);
+		if (half->dup_acks > dup_acks)
+			check_hole(c, rdir, half, seg);
 		news->acked |= follow_up(c, rdir, half);
 	}
 	/* News is what the sender can see: growth of less than a unit of the scale is none, and an

@@ -4,8 +4,6 @@
 
 #include "internal.h"
 
-/* RFC 9293 3.7.1: what a peer takes that announced no MSS. */
-#define MSS_DEFAULT 536u
 #define MSS_MIN     48u /* below, options alone would fill a packet */
 
 /* Walks the out space of a stream: records, and the transparent ranges between them. */

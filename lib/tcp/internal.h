@@ -7,6 +7,9 @@
 
 #define NEVER UINT64_MAX
 
+/* RFC 9293 3.7.1: what a peer takes that announced no MSS. */
+#define MSS_DEFAULT 536u
+
 /* A record of the ledger: a range of the stream that must never change again. Sorted by both
  * offsets; between records offsets advance alike. */
 struct wk_tcp_rec {

@@ -72,14 +72,17 @@ void own_rexmit(struct ctx *c, enum wk_dir dir)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
 	struct wk_tcp_rec *rec = first_owned(half);
+	uint16_t mss = acked_by(c->flow, dir)->mss; /* of the receiver */
 	uint64_t from, to;
 
 	if (!rec)
 		return;
+	if (mss == 0)
+		mss = MSS_DEFAULT;
 	from = rec->out_off > half->b_out ? rec->out_off : half->b_out;
 	to = rec->out_off + rec->out_len_b;
-	if (to > from + half->mss && half->mss > 0)
-		to = from + half->mss;
+	if (to > from + mss)
+		to = from + mss;
 	if (from >= half->edge_out) {
 		/* A closed window: probe it instead (RFC 9293 3.8.6.1). */
 		emit_ack(c, dir, NULL, half->b_out - 1);

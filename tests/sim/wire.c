@@ -105,28 +105,33 @@ static bool read_sack(struct wk_tcp_seg *seg, const uint8_t *opt, uint8_t len_b)
 
 static bool read_option(struct wk_tcp_seg *seg, const uint8_t *opt, uint8_t len_b)
 {
+	static const uint8_t lengths[] = { [2] = 4, [3] = 3, [4] = 2, [8] = 10 };
+
+	if (opt[0] < sizeof(lengths) && lengths[opt[0]] > 0 && len_b != lengths[opt[0]])
+		return false;
 	switch (opt[0]) {
 	case 2:
 		seg->has_mss = true;
 		seg->mss = (uint16_t)get16(opt + 2);
-		return len_b == 4;
+		break;
 	case 3:
 		seg->has_wscale = true;
 		seg->wscale = opt[2];
-		return len_b == 3;
+		break;
 	case 4:
 		seg->sack_permitted = true;
-		return len_b == 2;
+		break;
 	case 5:
 		return read_sack(seg, opt, len_b);
 	case 8:
 		seg->has_ts = true;
 		seg->tsval = get32(opt + 2);
 		seg->tsecr = get32(opt + 6);
-		return len_b == 10;
+		break;
 	default:
-		return true;
+		break;
 	}
+	return true;
 }
 
 bool pkt_read(const struct sim_pkt *pkt, struct wk_tcp_seg *seg)

@@ -163,6 +163,24 @@ static void many_connections_with_full_ledgers_leave_room_for_others(void **stat
 	close_world(&w);
 }
 
+/* Three duplicates ask for it once; what comes afterwards does not ask. */
+static void a_lost_insertion_is_not_sent_again_for_each_packet(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_client(&w, "d123456789");
+	from_server(&w, "ABC");
+	for (uint32_t i = 0; i < 3; i++)
+		from_client(&w, "");
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_REXMIT], 1);
+	for (uint32_t i = 0; i < 50; i++)
+		from_client(&w, "x");
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_REXMIT], 1);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +190,7 @@ int main(void)
 		cmocka_unit_test(many_connections_that_pile_up_leave_room_for_others),
 		cmocka_unit_test(frames_that_are_not_acknowledged_are_bounded_in_number_and_memory),
 		cmocka_unit_test(many_connections_with_full_ledgers_leave_room_for_others),
+		cmocka_unit_test(a_lost_insertion_is_not_sent_again_for_each_packet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
