@@ -56,7 +56,9 @@ static void check_hole(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half,
 
 	if (!hole_is_owned(half))
 		return;
-	if (half->dup_acks == DUP_ACKS || (above && half->dup_acks == 1))
+	/* Behind a copy that is lost too its sender would run into its timer: what follows the hole
+	 * arrives, and that cannot be told to it. */
+	if (half->dup_acks == DUP_ACKS || (above && (half->dup_acks == 1 || own_overdue(c, half))))
 		own_rexmit(c, dir);
 }
 

@@ -256,6 +256,8 @@ bool own_held(struct ctx *c, enum wk_dir dir);
 void own_arm(struct ctx *c, struct wk_tcp_half *half);
 void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out);
 void own_rexmit(struct ctx *c, enum wk_dir dir);
+/* The first owned bytes went out longer ago than their ACK can take. */
+bool own_overdue(const struct ctx *c, const struct wk_tcp_half *half);
 
 /* invariant.c */
 /* After a packet or a timer: what must hold holds, or the flow is reset. */

@@ -3,6 +3,7 @@
  * to their sender. The estimate is RFC 6298's, with a floor of our own. */
 #include "internal.h"
 
+#define OVERDUE_MIN_NS 1000000ull
 #define RTO_FIRST_NS 1000000000ull /* RFC 6298 2.1 */
 
 static struct wk_tcp_rec *first_owned(const struct wk_tcp_half *half)
@@ -90,6 +91,18 @@ void own_rexmit(struct ctx *c, enum wk_dir dir)
 	}
 	wk_count(c->env->stats, WK_CNT_OWNED_REXMIT, 1);
 	emit(c, dir, from, to, NULL, 0, WK_TCP_PSH);
+}
+
+bool own_overdue(const struct ctx *c, const struct wk_tcp_half *half)
+{
+	const struct wk_tcp_rec *rec = first_owned(half);
+	uint64_t patience_ns = half->srtt_ns + half->srtt_ns / 2;
+
+	if (!rec || rec->sent_ns == 0 || half->srtt_ns == 0)
+		return false;
+	if (patience_ns < OVERDUE_MIN_NS)
+		patience_ns = OVERDUE_MIN_NS;
+	return c->env->now_ns - rec->sent_ns > patience_ns;
 }
 
 /* Becomes the owner of what is held, as far as the receiver's window goes, once the receiver has

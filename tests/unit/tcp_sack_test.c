@@ -221,6 +221,38 @@ static void blocks_of_a_data_packet_that_is_rebuilt_are_not_lost(void **state)
 	close_world(&w);
 }
 
+/* The server is not told of what arrives behind an insertion that is lost, since a block cannot begin
+ * at the acknowledgement; its timer runs meanwhile. */
+static void an_insertion_lost_twice_is_sent_again_after_a_round_trip(void **state)
+{
+	struct world w;
+	uint32_t len = sizeof(REPLY) - 1, at;
+
+	(void)state;
+	open_sack_world(&w);
+	from_client(&w, "d123456789");
+	w.env.now_ns += 10 * MS;
+	w.c_ack += len;
+	from_client(&w, "");
+	from_client(&w, "d123456789");
+	at = w.c_ack;
+	from_server(&w, "abc");
+	from_server(&w, "def");
+	w.env.now_ns += 10 * MS;
+	give_sack(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "", BLOCKS({ at + len, at + len + 3 }), 1);
+	assert_sent(&w, 0, WK_S2C, at, w.c_seq, REPLY);
+	for (uint32_t ms = 5; ms <= 40; ms += 5) {
+		w.env.now_ns += 5 * MS;
+		give_sack(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "", BLOCKS({ at + len, at + len + 6 }),
+			  1);
+		/* The third duplicate, and then each time that its ACK is overdue. */
+		assert_int_equal(w.n_sent > 0, ms % 20 == 10);
+		if (w.n_sent > 0)
+			assert_sent(&w, 0, WK_S2C, at, w.c_seq, REPLY);
+	}
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +264,7 @@ int main(void)
 		cmocka_unit_test(what_the_server_got_twice_before_an_edit_is_not_told),
 		cmocka_unit_test(the_receivers_blocks_and_ours_stand_in_one_acknowledgement),
 		cmocka_unit_test(blocks_of_a_data_packet_that_is_rebuilt_are_not_lost),
+		cmocka_unit_test(an_insertion_lost_twice_is_sent_again_after_a_round_trip),
 	};
 
 	return cmocka_run_group_tests_name("tcp_sack", tests, NULL, NULL);
