@@ -17,21 +17,43 @@ static bool add(struct ctx *c, struct wk_tcp_half *half, enum rec_kind kind, uin
 	return ledger_add(c, half, kind, in_len_b, bytes, out_len_b, owned);
 }
 
+/* How many of the next len_b bytes, from the last one back, an edit has put beyond the window that
+ * their sender could count on. Kept, they go on when it opens; else their sender would have to send
+ * them again. What finds no room in the ledger counts as never received. */
+static uint32_t beyond_edge(const struct ctx *c, const struct wk_tcp_half *half, uint32_t len_b)
+{
+	uint64_t end = half->e_out + len_b;
+	uint32_t room_b = 0;
+
+	if (half_plain(half) || end <= half->edge_out)
+		return 0;
+	if (half->ledger_b < c->env->limits->ledger_b &&
+	    half->n_recs < c->env->limits->ledger_records)
+		room_b = c->env->limits->ledger_b - half->ledger_b;
+	if (end - half->edge_out < len_b)
+		len_b = (uint32_t)(end - half->edge_out);
+	return len_b <= room_b ? len_b : 0;
+}
+
 /* PASS: nothing to remember, unless the sender will not send the bytes again or the packet at hand
  * does not hold them. */
 static bool apply_pass(struct ctx *c, struct wk_tcp_half *half, const struct view *view,
 		       uint32_t len_b)
 {
+	const uint8_t *bytes = view->data + view->done_b;
 	uint64_t keep = view->keep_in > half->owned_in ? view->keep_in : half->owned_in;
 	uint32_t pin_b = 0;
 
 	if (keep > half->e_in)
 		pin_b = keep - half->e_in < len_b ? (uint32_t)(keep - half->e_in) : len_b;
-	if (pin_b > 0 && !add(c, half, REC_PIN, pin_b, view->data + view->done_b, pin_b))
+	if (pin_b > 0 && !add(c, half, REC_PIN, pin_b, bytes, pin_b))
 		return false;
+	bytes += pin_b;
+	len_b -= pin_b;
+	pin_b = beyond_edge(c, half, len_b);
 	half->e_in += len_b - pin_b;
 	half->e_out += len_b - pin_b;
-	return true;
+	return pin_b == 0 || add(c, half, REC_PIN, pin_b, bytes + (len_b - pin_b), pin_b);
 }
 
 /* Where the last of the next len_b bytes ends that has been forwarded already, out of order. */

@@ -4,7 +4,7 @@
 #include "internal.h"
 
 #define OVERDUE_MIN_NS 1000000ull
-#define RTO_FIRST_NS 1000000000ull /* RFC 6298 2.1 */
+#define RTO_FIRST_NS   1000000000ull /* RFC 6298 2.1 */
 
 static struct wk_tcp_rec *first_owned(const struct wk_tcp_half *half)
 {

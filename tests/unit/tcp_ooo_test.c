@@ -179,6 +179,55 @@ static void it_does_not_go_beyond_the_receivers_window(void **state)
 	close_world(&w);
 }
 
+/* Growth has put them there: their sender kept to the window that it knew. */
+static void what_is_beyond_the_window_goes_on_when_it_opens(void **state)
+{
+	struct world w;
+	uint32_t seq, len = sizeof(REPL) - 1;
+
+	(void)state;
+	open_world(&w, false);
+	w.wnd[WK_S2C] = 40;
+	seq = w.c_seq;
+	w.flow.half[WK_C2S].edge_out = 1 + len + 3;
+	from_client(&w, "r123456789"
+			"ABCDEFGH");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, REPL "ABC");
+	/* Nobody has acknowledged the rest, so its sender still has it too. */
+	w.s_ack = seq + len + 3;
+	from_server(&w, "");
+	assert_int_equal(w.result.ack, seq + FRAME + 3);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, seq + len + 3, w.c_ack, "DEFGH");
+	w.s_ack += 5;
+	from_server(&w, "");
+	assert_int_equal(w.result.ack, w.c_seq);
+	close_world(&w);
+}
+
+static void what_is_beyond_the_window_finds_no_room_above_the_bound(void **state)
+{
+	struct world w;
+	uint32_t seq, len = sizeof(REPL) - 1;
+
+	(void)state;
+	open_world(&w, false);
+	w.wnd[WK_S2C] = 40;
+	w.limits.ledger_b = len + 4;
+	seq = w.c_seq;
+	w.flow.half[WK_C2S].edge_out = 1 + len + 3;
+	from_client(&w, "r123456789"
+			"ABCDEFGH");
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, REPL "ABC");
+	w.s_ack = seq + len + 3;
+	from_server(&w, "");
+	assert_int_equal(w.n_sent, 0);
+	give(&w, WK_C2S, seq + FRAME + 3, WK_TCP_ACK, "DEFGH");
+	assert_int_equal(w.result.verdict == WK_TCP_FORWARD || w.n_sent == 1, 1);
+	close_world(&w);
+}
+
 /* An insertion goes to the next boundary: what lies before it need not wait for it, nor for its
  * acknowledgement. */
 static void an_insertion_holds_back_only_what_it_may_shift(void **state)
@@ -215,6 +264,8 @@ int main(void)
 		cmocka_unit_test(a_second_version_of_the_header_changes_nothing),
 		cmocka_unit_test(a_copy_that_waited_does_not_carry_bytes_out_of_the_frame),
 		cmocka_unit_test(it_does_not_go_beyond_the_receivers_window),
+		cmocka_unit_test(what_is_beyond_the_window_goes_on_when_it_opens),
+		cmocka_unit_test(what_is_beyond_the_window_finds_no_room_above_the_bound),
 		cmocka_unit_test(an_insertion_holds_back_only_what_it_may_shift),
 	};
 

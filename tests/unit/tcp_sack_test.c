@@ -221,8 +221,8 @@ static void blocks_of_a_data_packet_that_is_rebuilt_are_not_lost(void **state)
 	close_world(&w);
 }
 
-/* The server is not told of what arrives behind an insertion that is lost, since a block cannot begin
- * at the acknowledgement; its timer runs meanwhile. */
+/* The server is not told of what arrives behind an insertion that is lost, since a block cannot
+ * begin at the acknowledgement; its timer runs meanwhile. */
 static void an_insertion_lost_twice_is_sent_again_after_a_round_trip(void **state)
 {
 	struct world w;
