@@ -183,7 +183,7 @@ class TestFloods(TestSuite):
         """
         limits = (f"limits = {{ flows = {2 * CONNECTIONS}; }};")
         self.flooded(limits, sources=(SOURCES,))
-        sample = 10 if settings.long else 2
+        sample = 11 if settings.long else 3
         player = self.player("connections", count=CONNECTIONS, sample=sample, pause=True)
         base = self.tables()["held_bytes"]["used"]
         for phase in PHASES:
