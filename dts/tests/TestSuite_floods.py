@@ -25,6 +25,8 @@ from framework.settings import settings
 SET = "SetAccessCode"
 STRANGERS = "10.64.0.0/14"  # sources that no rule lists
 PAUSE_S = 0.005
+FRESH = 15
+FEW_FLOWS = 200  # those of the client beside, closed ones included
 MIB = 1 << 20
 SYNS, FRAMES, CONNECTIONS = (1000000, 500000, 100000) if settings.long else (50000, 30000, 5000)
 PHASES = ("opened", "greeted", "called", "called_again", "denied", "called_at_last")
@@ -39,11 +41,12 @@ REFUSALS = {
 
 
 class Beside(threading.Thread):
-    """Calls of a client that has nothing to do with the flood, one after the other."""
+    """Calls of a client that has nothing to do with the flood, one after the other. Most on one
+    connection, some on a new one."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, target: str) -> None:
         super().__init__(daemon=True)
-        self.channel = channel
+        self.channel, self.target = channel, target
         self.times: list[float] = []
         self.bad: list[str] = []
         self.denied = 0
@@ -52,8 +55,11 @@ class Beside(threading.Thread):
     def run(self) -> None:
         while not self._over.is_set():
             denied = len(self.times) % 4 == 3
-            result = (self.channel.door(SET, 1, "999") if denied
-                      else self.channel.door("GetName"))
+            fresh = len(self.times) % FRESH == FRESH - 1
+            channel = self.channel.client.open("fresh", self.target) if fresh else self.channel
+            result = channel.door(SET, 1, "999") if denied else channel.door("GetName")
+            if fresh:
+                channel.close()
             if result.code != ("PERMISSION_DENIED" if denied else "OK"):
                 self.bad.append(f"{result.code}: {result.details}")
             self.denied += denied
@@ -87,6 +93,7 @@ class TestFloods(TestSuite):
         options = {"answer": True} if answer else {}
         count = self.flood("syn", count=SYNS, **options)
         equal(count["arrived"] + self.refused("syn", before), SYNS, "SYNs accounted for")
+        verify(self.tables()["flows"]["used"] < FEW_FLOWS, "SYNs alone are in the flow table")
         self.finish()
 
     @func_test
@@ -99,7 +106,7 @@ class TestFloods(TestSuite):
         equal(count["arrived"], 0, "SYNs at the server")
         equal(self.reasons()["drop_unlisted"] - before.get("drop_unlisted", 0), SYNS,
               "drop_unlisted")
-        verify(self.tables()["flows"]["used"] < 10, "strangers are in the flow table")
+        verify(self.tables()["flows"]["used"] < FEW_FLOWS, "strangers are in the flow table")
         self.finish()
 
     @func_test
@@ -209,7 +216,7 @@ class TestFloods(TestSuite):
         channel = self.channel(self.lab_, self.family)
         verify(channel.door("GetName").ok, "the first call")
         self.start_kib = self.resident_kib()
-        self.beside = Beside(channel)
+        self.beside = Beside(channel, self.family.target(PORT))
         self.beside.start()
         self.closers.append(self.beside.end)
 
