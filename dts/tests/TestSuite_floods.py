@@ -20,6 +20,7 @@ from api.grpc import Channel
 from api.test import TestSuite, equal, func_test, verify
 from framework.lab import CLIENT_TAP, FAMILIES, SERVER_TAP, Lab
 from framework.player import SOURCES, Player
+from framework.process import wait_for
 from framework.settings import settings
 
 SET = "SetAccessCode"
@@ -264,14 +265,14 @@ class TestFloods(TestSuite):
 
     def idle_bytes(self) -> int:
         """What the arena holds once nothing is on its way any more."""
-        last = self.tables()["held_bytes"]["used"]
-        for _ in range(20):
-            time.sleep(0.1)
-            used = self.tables()["held_bytes"]["used"]
-            if used >= last:
-                break
-            last = used
-        return last
+        seen: list[int] = []
+
+        def settled() -> bool:
+            seen.append(self.tables()["held_bytes"]["used"])
+            return len(seen) > 5 and seen[-1] >= seen[-6]
+
+        wait_for(settled, "connections to fall asleep", 10.0, 0.1)  # 0.2 s by the default
+        return seen[-1]
 
     def resident_kib(self) -> int:
         status = Path(f"/proc/{self.firewall_.process.pid}/status").read_text()
