@@ -63,6 +63,7 @@ struct check {
 	bool ts;
 	struct check_insert *inserts;
 	uint32_t n_inserts;
+	bool forged;      /* the packet at hand is an attacker's */
 	bool mute;        /* only watch: the flow is passive */
 	bool counts;      /* the packet at hand is at a number where its ACK is looked at */
 	uint32_t dups;    /* of the client's, since its last news */

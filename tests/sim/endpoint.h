@@ -39,6 +39,7 @@ struct ep_cfg {
 	uint32_t short_permille;
 	uint32_t lie_permille; /* retransmissions that say something else where that is harmless */
 	bool strict;           /* bytes that come twice must be alike */
+	bool besieged;         /* what makes no sense may be an attacker's */
 	uint64_t open_ns;      /* of a client: its SYN */
 	uint64_t write_gap_ns;
 	uint32_t write_max_b;

@@ -186,7 +186,8 @@ static bool check_ts(struct ep *ep, const struct wk_tcp_seg *seg, uint64_t seq)
 	if (!ep->ts)
 		return true;
 	if (!seg->has_ts) {
-		ep->fault = "a segment without the agreed timestamp";
+		if (!ep->cfg.besieged)
+			ep->fault = "a segment without the agreed timestamp";
 		return false;
 	}
 	if ((int32_t)(seg->tsval - ep->ts_recent) < 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The packets of an attacker. */
-#include "noise.h"
+#include "forge.h"
 
 static void garble(struct sim_pkt *pkt, const struct wk_tcp_seg *seg)
 {
@@ -141,7 +141,9 @@ struct sim_pkt *forge(struct sim_rng *rng, struct attack *attack, const struct c
 		return pkt_build(kept->dir, &seg);
 	case ATTACK_KEEPALIVE:
 		return forge_keepalive(half, kept->dir, &seg);
-	default:
+	case ATTACK_COPY:
 		return pkt_copy(kept);
+	default:
+		return forge_siege(rng, attack, check, kept, &seg);
 	}
 }

@@ -9,7 +9,9 @@
 #define TIRED_NS 20000000000ull /* the attacker gives up: a run must end */
 
 static const char *const names[ATTACK_KINDS] = {
-	"stale", "bad-ack", "flags", "rst", "syn", "urg", "paws", "window", "keepalive", "copy",
+	"stale",   "bad-ack",   "flags",     "rst",     "syn",     "urg",      "paws",
+	"window",  "keepalive", "copy",      "syn-ack", "mirror",  "bad-sack", "shrink",
+	"options", "rewrite",   "early-fin", "no-ts",   "old-ack", "ecn",      "syn-data",
 };
 
 const char *attack_name(enum attack_kind kind)
@@ -36,10 +38,11 @@ void attack_add(struct attack_list *list, const struct attack *attack)
 	list->attacks[list->n++] = *attack;
 }
 
-void noise_init(struct noise *noise, uint64_t gap_ns, struct sim_rng rng)
+void noise_init(struct noise *noise, uint64_t gap_ns, enum attack_kind kinds, struct sim_rng rng)
 {
 	*noise = (struct noise){
 		.gap_ns = gap_ns,
+		.kinds = kinds,
 		.at_ns = gap_ns ? gap_ns : NEVER,
 		.rng = rng,
 	};
@@ -97,7 +100,7 @@ static void make(struct noise *noise, struct box *box, struct attack *attack,
 	struct sim_pkt *pkt;
 
 	/* A SYN behind the end is the beginning of another connection. */
-	if (attack->kind == ATTACK_SYN && !box->has_hs &&
+	if ((attack->kind == ATTACK_SYN || attack->kind == ATTACK_SYN_DATA) && !box->has_hs &&
 	    (!box->has_flow || wk_tcp_state(&box->flow) == WK_TCP_ST_CLOSED))
 		attack->kind = ATTACK_COPY;
 	pkt = forge(rng, attack, &box->check, kept);
@@ -137,6 +140,6 @@ void noise_make(struct noise *noise, struct box *box, uint64_t now_ns)
 	}
 	slot = rng_range32(&noise->rng, 0, noise->n - 1);
 	attack.of = noise->kept_no[slot];
-	attack.kind = (uint8_t)rng_range(&noise->rng, 0, ATTACK_KINDS - 1);
+	attack.kind = (uint8_t)rng_range(&noise->rng, 0, noise->kinds - 1);
 	make(noise, box, &attack, noise->kept[slot], now_ns);
 }

@@ -12,16 +12,28 @@
 #define NOISE_KEPT 16u
 
 enum attack_kind {
-	ATTACK_STALE = 0, /* acknowledged bytes, said otherwise */
-	ATTACK_BAD_ACK,   /* acknowledges what was never sent */
-	ATTACK_FLAGS,     /* flags that no stack sends, with payload */
-	ATTACK_RST,       /* near, but not at a number that counts */
-	ATTACK_SYN,       /* inside the connection */
-	ATTACK_URG,       /* a true copy with an urgent pointer */
-	ATTACK_PAWS,      /* next in order, but from the past */
-	ATTACK_WINDOW,    /* far outside */
-	ATTACK_KEEPALIVE, /* one garbage byte below the window */
-	ATTACK_COPY,      /* a true copy */
+	ATTACK_STALE = 0,               /* acknowledged bytes, said otherwise */
+	ATTACK_BAD_ACK,                 /* acknowledges what was never sent */
+	ATTACK_FLAGS,                   /* flags that no stack sends, with payload */
+	ATTACK_RST,                     /* near, but not at a number that counts */
+	ATTACK_SYN,                     /* inside the connection */
+	ATTACK_URG,                     /* a true copy with an urgent pointer */
+	ATTACK_PAWS,                    /* next in order, but from the past */
+	ATTACK_WINDOW,                  /* far outside */
+	ATTACK_KEEPALIVE,               /* one garbage byte below the window */
+	ATTACK_COPY,                    /* a true copy */
+	ATTACKS_NOISE,                  /* so far of the profile noise; siege has all */
+	ATTACK_SYN_ACK = ATTACKS_NOISE, /* of the server, inside the connection */
+	ATTACK_MIRROR,                  /* a packet comes back from the other side */
+	ATTACK_BAD_SACK,                /* blocks of what was never sent, or upside down */
+	ATTACK_SHRINK,                  /* a window that retreats */
+	ATTACK_OPTIONS,                 /* unknown, forbidden and broken ones */
+	ATTACK_REWRITE,                 /* judged bytes, said otherwise */
+	ATTACK_EARLY_FIN,               /* in front of bytes that have come */
+	ATTACK_NO_TS,                   /* the agreed timestamp is missing */
+	ATTACK_OLD_ACK,
+	ATTACK_ECN,
+	ATTACK_SYN_DATA, /* a SYN with bytes */
 	ATTACK_KINDS,
 };
 
@@ -41,6 +53,7 @@ struct attack_list {
 
 struct noise {
 	uint64_t gap_ns;
+	enum attack_kind kinds; /* those below it */
 	uint64_t at_ns;
 	struct sim_rng rng;
 	const struct attack_list *played; /* instead of chance, ascending; NULL: chance */
@@ -54,7 +67,7 @@ struct noise {
 	uint64_t made;
 };
 
-void noise_init(struct noise *noise, uint64_t gap_ns, struct sim_rng rng);
+void noise_init(struct noise *noise, uint64_t gap_ns, enum attack_kind kinds, struct sim_rng rng);
 void noise_fini(struct noise *noise);
 void noise_see(struct noise *noise, const struct sim_pkt *pkt);
 uint64_t noise_next(const struct noise *noise);

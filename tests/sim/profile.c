@@ -7,7 +7,8 @@
 #define US 1000ull
 
 static const char *const names[PROFILES] = {
-	"any", "edit", "unedited", "clean", "passive", "liar", "noise", "switch", "busy", "direct",
+	"any",   "edit",   "unedited", "clean",  "passive", "liar",
+	"noise", "switch", "busy",     "direct", "siege",
 };
 
 const char *profile_name(enum profile_kind kind)
@@ -236,6 +237,10 @@ static void choose_kind(struct profile *profile, struct sim_rng *rng)
 		profile->starts_passive = rng_chance(rng, 700);
 		profile->switch_ns = rng_range(rng, 20, 400) * MS;
 		profile->client_mix.truncated = false;
+		break;
+	case PROFILE_SIEGE:
+		profile->client.besieged = profile->server.besieged = true;
+		profile->noise_gap_ns = rng_range(rng, 1, 50) * MS;
 		break;
 	case PROFILE_NOISE:
 		profile->noise_gap_ns = rng_range(rng, 1, 50) * MS;

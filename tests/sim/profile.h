@@ -33,6 +33,7 @@ enum profile_kind {
 	PROFILE_SWITCH, /* between passive and enforcing while it runs */
 	PROFILE_BUSY,   /* insertions into a download that fills the client's window */
 	PROFILE_DIRECT, /* no box: the endpoints against each other */
+	PROFILE_SIEGE,  /* every forged packet there is, of both sides */
 	PROFILES,
 };
 

@@ -122,7 +122,8 @@ static void init_parts(struct run *run, struct sim_rng *rng, const struct ep_str
 
 static void init_noise(struct run *run, struct sim_rng rng)
 {
-	noise_init(&run->noise, run->profile->noise_gap_ns, rng);
+	noise_init(&run->noise, run->profile->noise_gap_ns,
+		   run->profile->kind == PROFILE_NOISE ? ATTACKS_NOISE : ATTACK_KINDS, rng);
 	if (run->played)
 		run->noise.played = &run->played->attacks;
 	if (run->recorded)

@@ -19,8 +19,8 @@
 		PLAIN(peer.wscale), PLAIN(peer.shift), PLAIN(peer.rcvbuf_b), PLAIN(peer.ts_start), \
 		TIME(peer.ts_tick_ns), PLAIN(peer.probe_empty), PLAIN(peer.garbage),               \
 		PLAIN(peer.aligned), PLAIN(peer.lie_permille), PLAIN(peer.strict),                 \
-		TIME(peer.open_ns), PLAIN(peer.close), TIME(peer.close_delay_ns),                  \
-		TIME(peer.abort_ns)
+		PLAIN(peer.besieged), TIME(peer.open_ns), PLAIN(peer.close),                       \
+		TIME(peer.close_delay_ns), TIME(peer.abort_ns)
 
 const struct setting settings[] = {
 	OF_PEER(client),
