@@ -399,10 +399,12 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	if (result.verdict == WK_TCP_FORWARD) {
 		forward(box, pkt, &result);
 	} else {
-		if (result.verdict == WK_TCP_DROP)
+		if (result.verdict == WK_TCP_DROP) {
+			check_dropped(&box->check, pkt->dir);
 			box->dropped++;
-		else
+		} else {
 			box->absorbed++;
+		}
 		free(pkt);
 	}
 	if (wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)

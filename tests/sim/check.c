@@ -90,6 +90,7 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 	int64_t seq;
 
 	check->forged = false;
+	check->said_cwr = false;
 	if (seg->flags & WK_TCP_SYN)
 		in_syn(check, dir, seg);
 	if (!half->open || (seg->flags & WK_TCP_RST))
@@ -98,8 +99,13 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 	if (seq >= 0) {
 		uint64_t end = (uint64_t)seq + seg->data_len_b + !!(seg->flags & WK_TCP_SYN);
 
+		const struct range *r = ranges_find(&half->seen, 0);
+
 		if (seg->flags & WK_TCP_FIN)
 			half->fin_in = end++;
+		check->said_cwr = (seg->flags & WK_TCP_CWR) && seg->data_len_b > 0 && r &&
+				  r->to == (uint64_t)seq && !half->cwr_owed;
+		half->cwr_owed |= check->said_cwr;
 		ranges_add(&half->seen, (uint64_t)seq, end);
 	}
 	check->counts = seq + (int64_t)seg->data_len_b >= (int64_t)half->ack_in_max;
@@ -107,6 +113,12 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 		in_ack(check, dir, seg, seq);
 	if (seg->has_ts && (int32_t)(seg->tsval - half->ts_in) > 0)
 		half->ts_in = seg->tsval;
+}
+
+void check_dropped(struct check *check, enum wk_dir dir)
+{
+	if (check->said_cwr)
+		check->half[dir].cwr_owed = false;
 }
 
 /* The map entry that holds the payload offset `out`, or NULL. */
@@ -201,6 +213,9 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 		check_fail(check, "bytes of stream %d to %lu beyond the window's edge %lu", dir,
 			   end, half->edge_max);
 	check_bytes(check, dir, off, seg->data, seg->data_len_b);
+	if (half->cwr_owed && end > half->end_out && !(seg->flags & WK_TCP_CWR))
+		check_fail(check, "a CWR of stream %d does not go on with the next bytes", dir);
+	half->cwr_owed &= !(seg->flags & WK_TCP_CWR);
 	if (dir == WK_S2C && off < check->resent)
 		check->resent = off;
 	if (end > half->end_out)

@@ -29,6 +29,10 @@ enum choice_kind {
 	CHOICE_WAKE,      /* ns from the arrival of bytes to the read */
 	CHOICE_CUT,       /* length of a segment; 0: as long as it can be */
 	CHOICE_LIE,       /* a retransmission says something else */
+	CHOICE_CE,        /* a segment arrives with a congestion mark */
+	CHOICE_RENEGE,    /* the receiver throws away what it has out of order */
+	CHOICE_FACE,      /* a segment says the other of two versions */
+	CHOICE_AGAIN,     /* sends so many bytes again, of the last so many in the upper half */
 	/* of a link */
 	CHOICE_LOST,
 	CHOICE_TWICE, /* sent twice, the first one by this many ns - 1 too late */

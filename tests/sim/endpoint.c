@@ -41,6 +41,7 @@ void ep_fini(struct ep *ep)
 {
 	ranges_fini(&ep->sacked);
 	ranges_fini(&ep->got);
+	ranges_fini(&ep->ever);
 	free(ep->rx);
 	ep->rx = NULL;
 }

@@ -37,6 +37,14 @@ struct ep_cfg {
 	bool garbage;        /* keepalives carry a byte that was never there */
 	bool aligned;        /* no segment ends inside a frame it could end before */
 	uint32_t short_permille;
+	bool ecn;
+	uint32_t ce_permille;     /* of the segments that arrive */
+	uint32_t renege_permille; /* of the segments that arrive while there is a hole */
+	uint64_t mss_at_ns;       /* the path carries mss_low a segment from then on; NEVER */
+	uint16_t mss_low;
+	bool odd_syn;            /* with options that do not concern it, and with bytes */
+	uint32_t face_permille;  /* segments of the other version of the stream */
+	uint32_t again_permille; /* segments after which some bytes are sent once more */
 	uint32_t lie_permille; /* retransmissions that say something else where that is harmless */
 	bool strict;           /* bytes that come twice must be alike */
 	bool besieged;         /* what makes no sense may be an attacker's */
@@ -59,6 +67,7 @@ struct ep_stream {
 	const uint32_t *cuts; /* where frames begin, ascending */
 	uint32_t n_cuts;
 	const uint8_t *soft; /* bytes that a liar may change; NULL: none */
+	const uint8_t *face; /* its other version; NULL: none */
 };
 
 enum ep_state {
@@ -80,7 +89,7 @@ struct ep {
 	enum ep_state state;
 	const char *fault; /* something that no honest network leads to */
 	bool reset_by_peer;
-	bool ts, sack, scaled; /* agreed */
+	bool ts, sack, scaled, ecn; /* agreed */
 
 	/* sending */
 	uint32_t mss; /* payload of a segment without options */
@@ -95,6 +104,8 @@ struct ep {
 	struct ranges sacked;
 	uint64_t srtt_ns, rttvar_ns, rto_ns, rtt_off, rtt_at;
 	uint32_t backoffs, keepalives;
+	bool cwr_due;
+	uint64_t ecn_recover;
 
 	/* receiving */
 	uint32_t irs;
@@ -102,7 +113,9 @@ struct ep {
 	bool fin_rcvd;
 	uint8_t *rx; /* byte at offset i is rx[i - 1] */
 	uint64_t rx_cap;
-	struct ranges got; /* offsets of everything received */
+	struct ranges got;  /* offsets of what it has received and kept */
+	struct ranges ever; /* and of what it has thrown away */
+	bool ece;           /* tells the sender of a mark */
 	uint64_t recent[4];
 	struct range dsack;
 	uint32_t unacked; /* in-order bytes not yet acknowledged */

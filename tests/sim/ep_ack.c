@@ -120,6 +120,15 @@ static void progress(struct ep *ep, uint64_t ack)
 	}
 }
 
+/* The path is congested: half the window, once a round trip (RFC 3168 6.1.2). */
+static void slow_down(struct ep *ep)
+{
+	ep->ssthresh = ep->cwnd / 2 > 2 * ep->mss ? ep->cwnd / 2 : 2 * ep->mss;
+	ep->cwnd = ep->ssthresh;
+	ep->cwr_due = true;
+	ep->ecn_recover = ep->max;
+}
+
 void ep_on_ack(struct ep *ep, const struct wk_tcp_seg *seg, uint64_t seq)
 {
 	int64_t off = wk_seq_unwrap(ep->cfg.isn, seg->ack, ep->una);
@@ -135,6 +144,8 @@ void ep_on_ack(struct ep *ep, const struct wk_tcp_seg *seg, uint64_t seq)
 	if (ack < ep->una)
 		return;
 	news = take_sack(ep, seg, ack);
+	if (ep->ecn && (seg->flags & WK_TCP_ECE) && ack >= ep->ecn_recover)
+		slow_down(ep);
 	if (ack > ep->una || ep->wl1 < seq || (ep->wl1 == seq && ep->wl2 <= ack)) {
 		if (edge > ep->edge)
 			ep->persist_at = NEVER;

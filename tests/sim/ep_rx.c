@@ -2,6 +2,7 @@
 /* The receiving half of an endpoint: acceptability, handshake, data, acknowledgements. */
 #include "endpoint.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,9 @@ static void learn_syn(struct ep *ep, const struct wk_tcp_seg *seg)
 	ep->mss = seg->has_mss ? seg->mss : 536;
 	ep->ts = ep->cfg.ts && seg->has_ts;
 	ep->sack = ep->cfg.sack && seg->sack_permitted;
+	ep->ecn = ep->cfg.ecn &&
+		  (seg->flags & (WK_TCP_ECE | WK_TCP_CWR)) ==
+			  (ep->state == EP_LISTEN ? WK_TCP_ECE | WK_TCP_CWR : WK_TCP_ECE);
 	ep->scaled = ep->cfg.wscale && seg->has_wscale;
 	ep->peer_shift = ep->scaled ? seg->wscale : 0;
 	ep->ts_recent = seg->tsval;
@@ -96,19 +100,20 @@ static void store(struct ep *ep, const uint8_t *data, uint64_t from, uint64_t to
 			abort();
 	}
 	for (uint64_t off = from; off < to; off++) {
-		const struct range *r = ranges_find(&ep->got, off);
+		const struct range *r = ranges_find(&ep->ever, off);
 
 		if (!r) {
-			const struct range *next = ranges_next(&ep->got, off);
+			const struct range *next = ranges_next(&ep->ever, off);
 			uint64_t end = next && next->from < to ? next->from : to;
 
 			memcpy(ep->rx + off - 1, data + (off - from), end - off);
-			ranges_add(&ep->got, off, end);
+			ranges_add(&ep->ever, off, end);
 			off = end - 1;
 		} else if (ep->cfg.strict && ep->rx[off - 1] != data[off - from]) {
 			ep->fault = "a byte came again with another value";
 		}
 	}
+	ranges_add(&ep->got, from, to);
 }
 
 static void remember(struct ep *ep, uint64_t off)
@@ -136,6 +141,32 @@ static void advance(struct ep *ep)
 		ep->read_at = ep->now_ns +
 			      choose(&ep->chooser, CHOICE_WAKE,
 				     rng_range(&ep->chooser.rng, 0, ep->cfg.read_gap_ns));
+}
+
+/* Throws away what is out of order, as it may (RFC 2018 8). */
+static void renege(struct ep *ep)
+{
+	if (ep->cfg.renege_permille == 0 && !ep->chooser.tape)
+		return;
+	if (ep->got.n < 2 || !choose(&ep->chooser, CHOICE_RENEGE,
+				     rng_chance(&ep->chooser.rng, ep->cfg.renege_permille)))
+		return;
+	choice_note(&ep->chooser, CHOICE_RENEGE, "at %.3f ms: beyond byte %" PRIu64,
+		    (double)ep->now_ns / 1e6, ep->rcv_nxt - 1);
+	ranges_trim(&ep->got, ep->rcv_nxt);
+	if (!ep->fin_rcvd)
+		ep->fin_at = 0;
+}
+
+/* Congestion marks that come, and what the sender says it has done about them. */
+static void take_mark(struct ep *ep, const struct wk_tcp_seg *seg)
+{
+	if (!ep->ecn || seg->data_len_b == 0)
+		return;
+	if (seg->flags & WK_TCP_CWR)
+		ep->ece = false;
+	ep->ece |=
+		choose(&ep->chooser, CHOICE_CE, rng_chance(&ep->chooser.rng, ep->cfg.ce_permille));
 }
 
 static void take_data(struct ep *ep, const struct wk_tcp_seg *seg, uint64_t seq)
@@ -229,8 +260,10 @@ static void in_open(struct ep *ep, const struct wk_tcp_seg *seg)
 	if (!(seg->flags & WK_TCP_ACK))
 		return;
 	ep_on_ack(ep, seg, seq);
+	take_mark(ep, seg);
 	if (len > 0)
 		take_data(ep, seg, seq);
+	renege(ep);
 	ep_output(ep);
 }
 

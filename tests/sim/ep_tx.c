@@ -92,6 +92,8 @@ static uint8_t put_sack(struct ep *ep, uint8_t *opts, uint8_t len_b)
 
 static uint8_t put_syn_options(const struct ep *ep, uint8_t *opts)
 {
+	/* MPTCP, a request for a fast open cookie, an experiment */
+	static const uint8_t odd[] = { 30, 4, 0, 0x81, 34, 2, 254, 2 };
 	bool answer = ep->state == EP_SYN_RCVD;
 	uint8_t n = 0;
 
@@ -103,6 +105,10 @@ static uint8_t put_syn_options(const struct ep *ep, uint8_t *opts)
 		n = opt_put_ts(opts, n, ts_now(ep), answer ? ep->ts_recent : 0);
 	if (ep->cfg.wscale && (!answer || ep->scaled))
 		n = opt_put_wscale(opts, n, ep->cfg.shift);
+	if (ep->cfg.odd_syn && !answer) {
+		memcpy(opts + n, odd, sizeof(odd));
+		n = (uint8_t)(n + sizeof(odd));
+	}
 	return n;
 }
 
@@ -119,6 +125,46 @@ static void lie(struct ep *ep, uint8_t *data, uint64_t off, uint32_t len_b)
 		if (ep->stream.soft[off - 1 + i])
 			data[i] ^= 0x55;
 	}
+}
+
+/* Congestion: what it says of the path that it hears, and of the one it speaks on. */
+static uint8_t ecn_flags(struct ep *ep, uint64_t off, uint32_t len_b, uint8_t flags)
+{
+	if (flags & WK_TCP_SYN) {
+		if (!(flags & WK_TCP_ACK))
+			return ep->cfg.ecn ? WK_TCP_ECE | WK_TCP_CWR : 0;
+		return ep->ecn ? WK_TCP_ECE : 0;
+	}
+	flags = ep->ece ? WK_TCP_ECE : 0;
+	if (ep->cwr_due && len_b > 0 && off >= ep->max) {
+		flags |= WK_TCP_CWR;
+		ep->cwr_due = false;
+	}
+	return flags;
+}
+
+/* The bytes of a segment, which need not be true. */
+static void put_bytes(struct ep *ep, uint8_t *data, uint64_t off, uint32_t len_b)
+{
+	bool face;
+
+	if (off < 1 || off - 1 + len_b > ep->stream.len_b) {
+		data[0] = '?'; /* a keepalive's byte where the FIN was */
+	} else {
+		memcpy(data, ep->stream.bytes + off - 1, len_b);
+		face = ep->stream.face &&
+		       choose(&ep->chooser, CHOICE_FACE,
+			      rng_chance(&ep->chooser.rng, ep->cfg.face_permille));
+		if (face) {
+			choice_note(&ep->chooser, CHOICE_FACE, "at %.3f ms: %u bytes from %" PRIu64,
+				    (double)ep->now_ns / 1e6, len_b, off - 1);
+			memcpy(data, ep->stream.face + off - 1, len_b);
+		}
+		if (off < ep->max && ep->stream.soft && off >= ep->una)
+			lie(ep, data, off, len_b);
+	}
+	for (uint32_t i = 0; ep->cfg.garbage && i < len_b && off + i < ep->una; i++)
+		data[i] = '?';
 }
 
 static void send_seg(struct ep *ep, uint64_t off, uint32_t len_b, uint8_t flags)
@@ -142,15 +188,9 @@ static void send_seg(struct ep *ep, uint64_t off, uint32_t len_b, uint8_t flags)
 		if (ep->sack && len_b == 0)
 			seg.opts_len_b = put_sack(ep, opts, seg.opts_len_b);
 	}
-	if (len_b > 0 && off >= 1 && off - 1 + len_b <= ep->stream.len_b)
-		memcpy(data, ep->stream.bytes + off - 1, len_b);
-	else if (len_b > 0)
-		data[0] = '?'; /* a keepalive's byte where the FIN was */
-	if (ep->cfg.garbage && off + len_b <= ep->una)
-		memset(data, '?', len_b);
-	if (len_b > 0 && off < ep->max && ep->stream.soft && off >= ep->una && off >= 1 &&
-	    off - 1 + len_b <= ep->stream.len_b)
-		lie(ep, data, off, len_b);
+	if (len_b > 0)
+		put_bytes(ep, data, flags & WK_TCP_SYN ? 1 : off, len_b);
+	seg.flags |= ecn_flags(ep, off, len_b, flags);
 	if (flags & WK_TCP_ACK) {
 		ep->last_ack = ep->rcv_nxt;
 		ep->unacked = 0;
@@ -172,14 +212,24 @@ void ep_send_rst(struct ep *ep, uint64_t off)
 
 void ep_send_syn(struct ep *ep)
 {
-	send_seg(ep, 0, 0, ep->state == EP_SYN_SENT ? WK_TCP_SYN : WK_TCP_SYN | WK_TCP_ACK);
+	uint32_t len_b = ep->cfg.odd_syn && ep->stream.len_b > 30 ? 30 : 0;
+
+	if (ep->state == EP_SYN_SENT)
+		send_seg(ep, 0, len_b, WK_TCP_SYN);
+	else
+		send_seg(ep, 0, 0, WK_TCP_SYN | WK_TCP_ACK);
 	ep->nxt = ep->max = 1;
 	ep->rto_at = ep->now_ns + ep->rto_ns;
 }
 
 static uint32_t mss_now(const struct ep *ep)
 {
-	return ep->mss - (ep->ts ? 12 : 0);
+	uint32_t mss = ep->mss;
+
+	/* as a message of the path said */
+	if (ep->now_ns >= ep->cfg.mss_at_ns && ep->cfg.mss_low < mss)
+		mss = ep->cfg.mss_low;
+	return mss - (ep->ts ? 12 : 0);
 }
 
 /* Ends a segment before the frame it cannot hold whole, if it holds one before that. */
@@ -287,6 +337,32 @@ static void arm(struct ep *ep)
 	}
 }
 
+/* Some of the latest bytes once more, across the boundaries of the segments that they came in. */
+static void send_again(struct ep *ep)
+{
+	struct sim_rng *rng = &ep->chooser.rng;
+	uint64_t end = ep->max < fin_off(ep) ? ep->max : fin_off(ep), back, what = 0;
+	uint32_t len_b;
+
+	if (rng_chance(rng, ep->cfg.again_permille)) {
+		back = rng_range(rng, 1, rng_chance(rng, 500) ? 40 : 4000);
+		what = back << 16 | rng_range(rng, 1, 1400);
+	}
+	what = choose(&ep->chooser, CHOICE_AGAIN, what);
+	back = what >> 16;
+	len_b = (uint32_t)(what & 0xffff);
+	if (what == 0 || back >= end || len_b == 0)
+		return;
+	if (len_b > mss_now(ep))
+		len_b = mss_now(ep);
+	if (len_b > back)
+		len_b = (uint32_t)back;
+	choice_note(&ep->chooser, CHOICE_AGAIN, "at %.3f ms: %u bytes from %" PRIu64,
+		    (double)ep->now_ns / 1e6, len_b, end - back - 1);
+	ep->rtt_off = 0;
+	send_seg(ep, end - back, len_b, WK_TCP_ACK);
+}
+
 /* One segment at nxt, if there is something to send and room for it. */
 static bool output_one(struct ep *ep)
 {
@@ -314,6 +390,8 @@ static bool output_one(struct ep *ep)
 	if (ep->nxt < ep->max)
 		ep->rtt_off = 0;
 	send_data(ep, ep->nxt, len_b);
+	if (ep->cfg.again_permille > 0)
+		send_again(ep);
 	return true;
 }
 

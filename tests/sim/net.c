@@ -46,8 +46,10 @@ static uint64_t draw_late(struct net *net, enum sim_link link)
 /* When a packet sent now arrives. */
 static uint64_t arrival(struct net *net, enum sim_link link, uint64_t now_ns, uint64_t late_ns)
 {
-	uint64_t at_ns = now_ns + net->cfg[link].delay_ns;
+	uint64_t at_ns = now_ns + net->cfg[link].delay_ns, clump_ns = net->cfg[link].clump_ns;
 
+	if (clump_ns > 0)
+		at_ns = (at_ns + clump_ns - 1) / clump_ns * clump_ns;
 	if (late_ns > 0)
 		return at_ns + late_ns;
 	if (at_ns < net->last_ns[link])

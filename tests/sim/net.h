@@ -20,6 +20,7 @@ enum sim_link {
 
 struct link_cfg {
 	uint64_t delay_ns;
+	uint64_t clump_ns;  /* they arrive in clumps, so far apart; 0: as they come */
 	uint64_t jitter_ns; /* of those that are reordered */
 	uint32_t loss_permille;
 	uint32_t dup_permille;

@@ -7,8 +7,8 @@
 #define US 1000ull
 
 static const char *const names[PROFILES] = {
-	"any",   "edit",   "unedited", "clean",  "passive", "liar",
-	"noise", "switch", "busy",     "direct", "siege",
+	"any",    "edit", "unedited", "clean", "passive", "liar",    "noise",
+	"switch", "busy", "direct",   "siege", "odd",     "twoface",
 };
 
 const char *profile_name(enum profile_kind kind)
@@ -100,6 +100,7 @@ static void choose_pace(struct ep_cfg *cfg, struct sim_rng *rng)
 	cfg->stall_ns = rng_range(rng, 10, 1500) * MS;
 	cfg->close_delay_ns = rng_range(rng, 0, 200) * MS;
 	cfg->abort_ns = NEVER;
+	cfg->mss_at_ns = NEVER;
 	cfg->strict = true;
 }
 
@@ -186,12 +187,37 @@ static void choose_limits(struct profile *profile, struct sim_rng *rng)
 	struct wk_tcp_limits *limits = &profile->limits;
 
 	if (profile->kind == PROFILE_PASSIVE || profile->kind == PROFILE_SWITCH ||
-	    profile->kind == PROFILE_CLEAN || !rng_chance(rng, 250))
+	    profile->kind == PROFILE_CLEAN || profile->kind == PROFILE_TWOFACE ||
+	    !rng_chance(rng, 250))
 		return;
 	limits->hold_b = 10000 + profile->client.mss;
 	limits->ooo_b = rng_range32(rng, 2000, 20000);
 	limits->ledger_b = rng_range32(rng, 300, 10000);
 	limits->ledger_records = rng_range32(rng, 2, 32);
+}
+
+/* Peers that do what hardly any does, and links that deliver in clumps. */
+static void choose_odd(struct profile *profile, struct sim_rng *rng)
+{
+	struct ep_cfg *peers[] = { &profile->client, &profile->server };
+	bool ecn = rng_chance(rng, 600);
+
+	for (int i = 0; i < 2; i++) {
+		struct ep_cfg *cfg = peers[i];
+
+		cfg->ecn = ecn;
+		cfg->ce_permille = rng_chance(rng, 500) ? rng_range32(rng, 1, 200) : 0;
+		cfg->renege_permille = rng_chance(rng, 500) ? rng_range32(rng, 10, 300) : 0;
+		cfg->again_permille = rng_chance(rng, 300) ? rng_range32(rng, 1, 200) : 0;
+		if (rng_chance(rng, 400)) {
+			cfg->mss_at_ns = rng_range(rng, 20, 1000) * MS;
+			cfg->mss_low = (uint16_t)rng_range32(rng, 200, 1300);
+		}
+	}
+	profile->client.odd_syn = rng_chance(rng, 400);
+	for (int i = 0; i < LINKS; i++)
+		if (rng_chance(rng, 300))
+			profile->link[i].clump_ns = rng_range(rng, 1, 20) * MS;
 }
 
 /* What distinguishes the kinds of run. */
@@ -237,6 +263,15 @@ static void choose_kind(struct profile *profile, struct sim_rng *rng)
 		profile->starts_passive = rng_chance(rng, 700);
 		profile->switch_ns = rng_range(rng, 20, 400) * MS;
 		profile->client_mix.truncated = false;
+		break;
+	case PROFILE_ODD:
+		choose_odd(profile, rng);
+		break;
+	case PROFILE_TWOFACE:
+		profile->client.face_permille = rng_range32(rng, 50, 500);
+		profile->client.again_permille = rng_range32(rng, 0, 300);
+		profile->client.lie_permille = rng_chance(rng, 500) ? 300 : 0;
+		profile->server.strict = false;
 		break;
 	case PROFILE_SIEGE:
 		profile->client.besieged = profile->server.besieged = true;

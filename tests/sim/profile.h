@@ -28,12 +28,14 @@ enum profile_kind {
 	PROFILE_UNEDITED, /* nothing is denied, replaced or patched */
 	PROFILE_CLEAN,    /* the same on a perfect network with aligned segments: bit for bit */
 	PROFILE_PASSIVE,
-	PROFILE_LIAR,   /* the client's retransmissions say something else */
-	PROFILE_NOISE,  /* forged packets in between */
-	PROFILE_SWITCH, /* between passive and enforcing while it runs */
-	PROFILE_BUSY,   /* insertions into a download that fills the client's window */
-	PROFILE_DIRECT, /* no box: the endpoints against each other */
-	PROFILE_SIEGE,  /* every forged packet there is, of both sides */
+	PROFILE_LIAR,    /* the client's retransmissions say something else */
+	PROFILE_NOISE,   /* forged packets in between */
+	PROFILE_SWITCH,  /* between passive and enforcing while it runs */
+	PROFILE_BUSY,    /* insertions into a download that fills the client's window */
+	PROFILE_DIRECT,  /* no box: the endpoints against each other */
+	PROFILE_SIEGE,   /* every forged packet there is, of both sides */
+	PROFILE_ODD,     /* ECN, reneging, an MSS that falls, odd SYNs, clumps */
+	PROFILE_TWOFACE, /* a client whose every segment may say another of two versions */
 	PROFILES,
 };
 

@@ -230,10 +230,36 @@ void proto_to_frames(const struct proto_stream *stream, bool client, struct prot
 	frames->cut_b = end - stream->len_b;
 }
 
+static uint8_t other_kind(uint8_t kind)
+{
+	/* those that stream through among themselves, those that are held whole likewise */
+	static const uint8_t kinds[] = { PROTO_DATA, PROTO_DENY_STREAM, PROTO_EAT,  PROTO_DATA, 0,
+					 PROTO_CTRL, PROTO_REPL,        PROTO_DENY, PROTO_CTRL };
+
+	for (uint32_t i = 0; i + 1 < sizeof(kinds); i++)
+		if (kinds[i] == kind)
+			return kinds[i + 1];
+	return kind;
+}
+
+void proto_other_face(struct proto_stream *stream)
+{
+	stream->face = malloc(stream->len_b);
+	if (!stream->face)
+		abort();
+	for (uint32_t i = 0; i < stream->len_b; i++)
+		stream->face[i] = stream->bytes[i] ^ (stream->soft[i] ? 0x55 : 0);
+	for (uint32_t i = 1; i < stream->n_cuts; i++)
+		if (stream->cuts[i] + 3 < stream->len_b)
+			stream->face[stream->cuts[i] + 3] =
+				other_kind(stream->bytes[stream->cuts[i] + 3]);
+}
+
 void proto_free(struct proto_stream *stream)
 {
 	free(stream->bytes);
 	free(stream->soft);
+	free(stream->face);
 	free(stream->cuts);
 	*stream = (struct proto_stream){ 0 };
 }

@@ -39,6 +39,7 @@ struct proto_hdr {
 /* A stream and where its frames begin. Heap. */
 struct proto_stream {
 	uint8_t *bytes;
+	uint8_t *face; /* another version, see proto_other_face; NULL: none */
 	uint8_t *soft; /* payload that may be lied about: changing it changes no frame's extent */
 	uint32_t *cuts;
 	uint32_t len_b;
@@ -86,6 +87,9 @@ void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix,
 void proto_from_frames(struct proto_stream *stream, bool client, const struct proto_frames *frames);
 void proto_to_frames(const struct proto_stream *stream, bool client, struct proto_frames *frames);
 void proto_add(struct proto_frames *frames, const struct proto_frame *frame);
+/* Makes the other version: frames of the same extent, other kinds, other payload. Every mix of the
+ * two can be read. */
+void proto_other_face(struct proto_stream *stream);
 void proto_free(struct proto_stream *stream);
 
 /* The replacement of a whole REPL frame. @return its length; out has room for PROTO_REPL_MAX_B. */

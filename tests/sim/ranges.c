@@ -89,6 +89,14 @@ bool ranges_cover(const struct ranges *set, uint64_t from, uint64_t to)
 	return r && r->to >= to;
 }
 
+void ranges_trim(struct ranges *set, uint64_t from)
+{
+	while (set->n > 0 && set->r[set->n - 1].from >= from)
+		set->n--;
+	if (set->n > 0 && set->r[set->n - 1].to > from)
+		set->r[set->n - 1].to = from;
+}
+
 void ranges_clear(struct ranges *set)
 {
 	set->n = 0;

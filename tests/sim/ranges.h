@@ -25,5 +25,7 @@ const struct range *ranges_find(const struct ranges *set, uint64_t off);
 /* The first range that begins at or after off, or NULL. */
 const struct range *ranges_next(const struct ranges *set, uint64_t off);
 bool ranges_cover(const struct ranges *set, uint64_t from, uint64_t to);
+/* Forgets what is at `from` and beyond. */
+void ranges_trim(struct ranges *set, uint64_t from);
 void ranges_clear(struct ranges *set);
 void ranges_fini(struct ranges *set);

@@ -15,11 +15,13 @@ static const struct {
 	const char *name;
 	bool is_time;
 } kinds[CHOICE_KINDS] = {
-	[CHOICE_WRITE] = { "write", false }, [CHOICE_WRITE_GAP] = { "write-gap", true },
-	[CHOICE_READ] = { "read", false },   [CHOICE_READ_GAP] = { "read-gap", true },
-	[CHOICE_STALL] = { "stall", true },  [CHOICE_WAKE] = { "wake", true },
-	[CHOICE_CUT] = { "cut", false },     [CHOICE_LIE] = { "lie", false },
-	[CHOICE_LOST] = { "lost", false },   [CHOICE_TWICE] = { "twice", true },
+	[CHOICE_WRITE] = { "write", false },     [CHOICE_WRITE_GAP] = { "write-gap", true },
+	[CHOICE_READ] = { "read", false },       [CHOICE_READ_GAP] = { "read-gap", true },
+	[CHOICE_STALL] = { "stall", true },      [CHOICE_WAKE] = { "wake", true },
+	[CHOICE_CUT] = { "cut", false },         [CHOICE_LIE] = { "lie", false },
+	[CHOICE_CE] = { "marked", false },       [CHOICE_RENEGE] = { "renege", false },
+	[CHOICE_FACE] = { "other-face", false }, [CHOICE_AGAIN] = { "again", false },
+	[CHOICE_LOST] = { "lost", false },       [CHOICE_TWICE] = { "twice", true },
 	[CHOICE_LATE] = { "late", true },
 };
 

@@ -19,12 +19,18 @@
 		PLAIN(peer.wscale), PLAIN(peer.shift), PLAIN(peer.rcvbuf_b), PLAIN(peer.ts_start), \
 		TIME(peer.ts_tick_ns), PLAIN(peer.probe_empty), PLAIN(peer.garbage),               \
 		PLAIN(peer.aligned), PLAIN(peer.lie_permille), PLAIN(peer.strict),                 \
-		PLAIN(peer.besieged), TIME(peer.open_ns), PLAIN(peer.close),                       \
-		TIME(peer.close_delay_ns), TIME(peer.abort_ns)
+		PLAIN(peer.besieged), PLAIN(peer.ecn), TIME(peer.mss_at_ns), PLAIN(peer.mss_low),  \
+		PLAIN(peer.odd_syn), PLAIN(peer.face_permille), PLAIN(peer.again_permille),        \
+		TIME(peer.open_ns), PLAIN(peer.close), TIME(peer.close_delay_ns),                  \
+		TIME(peer.abort_ns)
 
 const struct setting settings[] = {
 	OF_PEER(client),
 	OF_PEER(server),
+	FIELD("client>box.clump_ns", link[LINK_CLIENT_BOX].clump_ns, true),
+	FIELD("box>server.clump_ns", link[LINK_BOX_SERVER].clump_ns, true),
+	FIELD("server>box.clump_ns", link[LINK_SERVER_BOX].clump_ns, true),
+	FIELD("box>client.clump_ns", link[LINK_BOX_CLIENT].clump_ns, true),
 	FIELD("client>box.delay_ns", link[LINK_CLIENT_BOX].delay_ns, true),
 	FIELD("box>server.delay_ns", link[LINK_BOX_SERVER].delay_ns, true),
 	FIELD("server>box.delay_ns", link[LINK_SERVER_BOX].delay_ns, true),
@@ -106,6 +112,7 @@ static struct ep_cfg plain_peer(const char *name, enum wk_dir dir)
 		.read_max_b = 1,
 		.close = EP_CLOSE_WRITTEN,
 		.abort_ns = NEVER,
+		.mss_at_ns = NEVER,
 	};
 }
 
