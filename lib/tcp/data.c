@@ -381,6 +381,8 @@ static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	}
 	if (resend < half->acked_in)
 		resend = half->acked_in < from_in ? half->acked_in : from_in;
+	/* It goes with the next data that is built: of these bytes, or of later ones. */
+	half->cwr_owed |= !c->flow->passive && (seg->flags & WK_TCP_CWR);
 	if (half->e_in > resend || half->fin_out || half->e_out > from_out) {
 		send_judged(c, dir, resend, &src, seg->flags);
 		set_absorb(c->result, WK_ABSORB_REBUILT);
@@ -389,8 +391,6 @@ static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 		wk_count(c->env->stats, WK_CNT_RESEGMENTED, 1);
 	else
 		set_absorb(c->result, half->held_len_b > 0 ? WK_ABSORB_HELD : WK_ABSORB_DELETED);
-	if (c->emitted[dir] == emitted && (seg->flags & WK_TCP_CWR))
-		half->cwr_owed = true;
 	if (!drain(c, dir))
 		return;
 	hold(c, dir, seg);

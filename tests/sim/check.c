@@ -99,12 +99,12 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 	if (seq >= 0) {
 		uint64_t end = (uint64_t)seq + seg->data_len_b + !!(seg->flags & WK_TCP_SYN);
 
-		const struct range *r = ranges_find(&half->seen, 0);
+		const struct judge_dir *d = &check->judge->dir[dir];
 
 		if (seg->flags & WK_TCP_FIN)
 			half->fin_in = end++;
-		check->said_cwr = (seg->flags & WK_TCP_CWR) && seg->data_len_b > 0 && r &&
-				  r->to == (uint64_t)seq && !half->cwr_owed;
+		check->said_cwr = (seg->flags & WK_TCP_CWR) && seg->data_len_b > 0 &&
+				  (uint64_t)seq == 1 + d->in_b + d->held_b && !half->cwr_owed;
 		half->cwr_owed |= check->said_cwr;
 		ranges_add(&half->seen, (uint64_t)seq, end);
 	}

@@ -146,10 +146,9 @@ static void advance(struct ep *ep)
 /* Throws away what is out of order, as it may (RFC 2018 8). */
 static void renege(struct ep *ep)
 {
-	if (ep->cfg.renege_permille == 0 && !ep->chooser.tape)
-		return;
-	if (ep->got.n < 2 || !choose(&ep->chooser, CHOICE_RENEGE,
-				     rng_chance(&ep->chooser.rng, ep->cfg.renege_permille)))
+	if (ep->cfg.renege_permille == 0 || ep->got.n < 2 ||
+	    !choose(&ep->chooser, CHOICE_RENEGE,
+		    rng_chance(&ep->chooser.rng, ep->cfg.renege_permille)))
 		return;
 	choice_note(&ep->chooser, CHOICE_RENEGE, "at %.3f ms: beyond byte %" PRIu64,
 		    (double)ep->now_ns / 1e6, ep->rcv_nxt - 1);

@@ -20,9 +20,9 @@
 		TIME(peer.ts_tick_ns), PLAIN(peer.probe_empty), PLAIN(peer.garbage),               \
 		PLAIN(peer.aligned), PLAIN(peer.lie_permille), PLAIN(peer.strict),                 \
 		PLAIN(peer.besieged), PLAIN(peer.ecn), TIME(peer.mss_at_ns), PLAIN(peer.mss_low),  \
-		PLAIN(peer.odd_syn), PLAIN(peer.face_permille), PLAIN(peer.again_permille),        \
-		TIME(peer.open_ns), PLAIN(peer.close), TIME(peer.close_delay_ns),                  \
-		TIME(peer.abort_ns)
+		PLAIN(peer.renege_permille), PLAIN(peer.odd_syn), PLAIN(peer.face_permille),       \
+		PLAIN(peer.again_permille), TIME(peer.open_ns), PLAIN(peer.close),                 \
+		TIME(peer.close_delay_ns), TIME(peer.abort_ns)
 
 const struct setting settings[] = {
 	OF_PEER(client),

@@ -271,6 +271,22 @@ static void a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data(void 
 	close_world(&w);
 }
 
+static void a_congestion_mark_on_a_rebuilt_segment_goes_with_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK | WK_TCP_CWR, "ABCd123456789");
+	w.c_seq += 3 + FRAME;
+	w.c_ack += sizeof(REPLY) - 1;
+	assert_sent(&w, 0, WK_C2S, ISN_C + 1, ISN_S + 1, "ABC");
+	assert_true(w.sent[0].out.flags & WK_TCP_CWR);
+	from_client(&w, "");
+	assert_int_equal(from_client(&w, "DEF")->verdict, WK_TCP_FORWARD);
+	close_world(&w);
+}
+
 /* A client's SYN inside a connection asks the server; only its answer to that SYN ends the old
  * connection. */
 static void a_syn_inside_a_connection_is_the_servers_to_answer(void **state)
@@ -338,6 +354,7 @@ int main(void)
 		cmocka_unit_test(a_reply_waits_behind_a_hole_for_longer),
 		cmocka_unit_test(less_than_a_unit_of_window_is_told_as_one_while_bytes_are_out),
 		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
+		cmocka_unit_test(a_congestion_mark_on_a_rebuilt_segment_goes_with_it),
 		cmocka_unit_test(a_syn_inside_a_connection_is_the_servers_to_answer),
 		cmocka_unit_test(an_edited_stream_stays_followed_even_if_its_numbers_match_again),
 	};
