@@ -28,6 +28,7 @@ static void grow(struct proto_stream *stream, uint32_t len_b)
 	stream->bytes = realloc(stream->bytes, stream->len_b + len_b);
 	stream->soft = realloc(stream->soft, stream->len_b + len_b);
 	stream->cuts = realloc(stream->cuts, (stream->n_cuts + 1) * sizeof(*stream->cuts));
+	stream->cap_b = stream->len_b + len_b;
 	if (!stream->bytes || !stream->soft || !stream->cuts)
 		abort();
 }
@@ -94,6 +95,16 @@ static uint32_t max_of(const struct proto_mix *mix, uint8_t kind)
 	}
 }
 
+/* The frame at `at`, of two bytes at least, becomes one with a payload of to_b. */
+static void put_replacement(struct proto_stream *stream, uint32_t at, uint32_t to_b)
+{
+	uint8_t *p = stream->bytes + at + PROTO_HDR_B;
+
+	p[0] = (uint8_t)(to_b >> 8);
+	p[1] = (uint8_t)to_b;
+	memset(stream->soft + at + PROTO_HDR_B, 0, 2);
+}
+
 /* Lengths of replacements and wishes to be patched are in the payload: the judge reads nothing
  * else. */
 static void steer(struct proto_stream *stream, uint32_t to_b, bool patch)
@@ -103,11 +114,8 @@ static void steer(struct proto_stream *stream, uint32_t to_b, bool patch)
 	uint8_t *p = stream->bytes + at + PROTO_HDR_B;
 
 	proto_read(stream->bytes + at, &hdr);
-	if (hdr.kind == PROTO_REPL && hdr.len_b >= 2) {
-		p[0] = (uint8_t)(to_b >> 8);
-		p[1] = (uint8_t)to_b;
-		memset(stream->soft + at + PROTO_HDR_B, 0, 2);
-	}
+	if (hdr.kind == PROTO_REPL && hdr.len_b >= 2)
+		put_replacement(stream, at, to_b);
 	if (hdr.kind == PROTO_SETTINGS && hdr.len_b >= 1) {
 		p[0] = patch;
 		stream->soft[at + PROTO_HDR_B] = 0;
@@ -244,15 +252,23 @@ static uint8_t other_kind(uint8_t kind)
 
 void proto_other_face(struct proto_stream *stream)
 {
-	stream->face = malloc(stream->len_b);
+	stream->face = malloc(stream->cap_b);
 	if (!stream->face)
 		abort();
-	for (uint32_t i = 0; i < stream->len_b; i++)
+	/* What comes to be replaced in the other version says how in both. */
+	for (uint32_t i = 1; i < stream->n_cuts; i++) {
+		uint8_t *p = stream->bytes + stream->cuts[i];
+		struct proto_hdr hdr;
+
+		proto_read(p, &hdr);
+		if (other_kind(hdr.kind) != PROTO_REPL || hdr.len_b < 2)
+			continue;
+		put_replacement(stream, stream->cuts[i], 2 * hdr.len_b % 3000);
+	}
+	for (uint32_t i = 0; i < stream->cap_b; i++)
 		stream->face[i] = stream->bytes[i] ^ (stream->soft[i] ? 0x55 : 0);
 	for (uint32_t i = 1; i < stream->n_cuts; i++)
-		if (stream->cuts[i] + 3 < stream->len_b)
-			stream->face[stream->cuts[i] + 3] =
-				other_kind(stream->bytes[stream->cuts[i] + 3]);
+		stream->face[stream->cuts[i] + 3] = other_kind(stream->bytes[stream->cuts[i] + 3]);
 }
 
 void proto_free(struct proto_stream *stream)

@@ -43,6 +43,7 @@ struct proto_stream {
 	uint8_t *soft; /* payload that may be lied about: changing it changes no frame's extent */
 	uint32_t *cuts;
 	uint32_t len_b;
+	uint32_t cap_b; /* what was cut off at the end included */
 	uint32_t n_cuts;
 };
 
