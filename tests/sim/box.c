@@ -17,10 +17,11 @@ void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const 
 
 	if (!pkt_read(pkt, &seg))
 		return;
-	printf("%12.6f %-14s %s%s%s%s%s seq %u len %u ack %u wnd %u", (double)now_ns / 1e9, where,
-	       pkt->dir == WK_C2S ? "c>s " : "s>c ", seg.flags & WK_TCP_SYN ? "S" : "",
+	printf("%12.6f %-14s %s%s%s%s%s%s%s seq %u len %u ack %u wnd %u", (double)now_ns / 1e9,
+	       where, pkt->dir == WK_C2S ? "c>s " : "s>c ", seg.flags & WK_TCP_SYN ? "S" : "",
 	       seg.flags & WK_TCP_FIN ? "F" : "", seg.flags & WK_TCP_RST ? "R" : "",
-	       seg.flags & WK_TCP_PSH ? "P" : "", seg.seq, seg.data_len_b, seg.ack, seg.wnd);
+	       seg.flags & WK_TCP_PSH ? "P" : "", seg.flags & WK_TCP_ECE ? "E" : "",
+	       seg.flags & WK_TCP_CWR ? "W" : "", seg.seq, seg.data_len_b, seg.ack, seg.wnd);
 	if (seg.has_ts)
 		printf(" ts %u/%u", seg.tsval, seg.tsecr);
 	for (uint32_t i = 0; i < seg.n_sack; i++)

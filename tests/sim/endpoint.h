@@ -144,6 +144,8 @@ uint64_t ep_write_gap(struct ep *ep);
 void ep_output(struct ep *ep);
 void ep_send_ack(struct ep *ep);
 void ep_send_rst(struct ep *ep, uint64_t off);
+/* Bytes that its SYN carries. */
+uint32_t ep_syn_b(const struct ep *ep);
 void ep_send_syn(struct ep *ep);
 void ep_retransmit(struct ep *ep, uint64_t off);
 void ep_on_rto(struct ep *ep);

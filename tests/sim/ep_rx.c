@@ -67,8 +67,9 @@ static void in_listen(struct ep *ep, const struct wk_tcp_seg *seg)
 static void in_syn_sent(struct ep *ep, const struct wk_tcp_seg *seg)
 {
 	bool acks = (seg->flags & WK_TCP_ACK) && seg->ack == ep->cfg.isn + 1;
+	bool bytes = (seg->flags & WK_TCP_ACK) && seg->ack == ep->cfg.isn + 1 + ep_syn_b(ep);
 
-	if ((seg->flags & WK_TCP_RST) && acks) {
+	if ((seg->flags & WK_TCP_RST) && (acks || bytes)) {
 		ep->state = EP_DEAD;
 		ep->reset_by_peer = true;
 		return;

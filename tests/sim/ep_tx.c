@@ -8,6 +8,7 @@
 
 #define RTO_MAX_NS     5000000000ull
 #define PERSIST_MAX_NS 2000000000ull
+#define SYN_B          30u
 
 static uint32_t seq_of(const struct ep *ep, uint64_t off)
 {
@@ -135,8 +136,9 @@ static uint8_t ecn_flags(struct ep *ep, uint64_t off, uint32_t len_b, uint8_t fl
 			return ep->cfg.ecn ? WK_TCP_ECE | WK_TCP_CWR : 0;
 		return ep->ecn ? WK_TCP_ECE : 0;
 	}
+	/* On new data, never on a probe of a closed window. */
 	flags = ep->ece ? WK_TCP_ECE : 0;
-	if (ep->cwr_due && len_b > 0 && off >= ep->max) {
+	if (ep->cwr_due && len_b > 0 && off >= ep->max && off + len_b <= ep->edge) {
 		flags |= WK_TCP_CWR;
 		ep->cwr_due = false;
 	}
@@ -210,12 +212,15 @@ void ep_send_rst(struct ep *ep, uint64_t off)
 	ep->state = EP_DEAD;
 }
 
+uint32_t ep_syn_b(const struct ep *ep)
+{
+	return ep->cfg.odd_syn && ep->stream.len_b > SYN_B ? SYN_B : 0;
+}
+
 void ep_send_syn(struct ep *ep)
 {
-	uint32_t len_b = ep->cfg.odd_syn && ep->stream.len_b > 30 ? 30 : 0;
-
 	if (ep->state == EP_SYN_SENT)
-		send_seg(ep, 0, len_b, WK_TCP_SYN);
+		send_seg(ep, 0, ep_syn_b(ep), WK_TCP_SYN);
 	else
 		send_seg(ep, 0, 0, WK_TCP_SYN | WK_TCP_ACK);
 	ep->nxt = ep->max = 1;

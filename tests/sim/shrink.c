@@ -220,13 +220,13 @@ static bool plain_settings(struct shrink *shrink)
 	return any;
 }
 
-/* A time, rounded as far as may be: to 100 ms, 10 ms, 1 ms, 100 us. @return 0 for no more. */
+/* A time, rounded down: to 100 ms, 10 ms, 1 ms, 100 us. Never up, or it might go on for ever. */
 static uint64_t rounder(uint64_t ns, int step)
 {
 	static const uint64_t units[] = { 100000000, 10000000, 1000000, 100000 };
 	uint64_t unit = units[step];
 
-	return (ns + unit / 2) / unit * unit;
+	return ns / unit * unit;
 }
 
 static bool round_settings(struct shrink *shrink)
@@ -297,6 +297,28 @@ static uint32_t *cut_off(struct script *script, uint32_t i)
 	return &script->frames[WK_C2S].cut_b;
 }
 
+static uint32_t *attack_of(struct script *script, uint32_t i)
+{
+	return &script->attacks.attacks[i].of;
+}
+
+/* Attacks earlier, with earlier packets: what comes later can go then. */
+static bool lower_attacks(struct shrink *shrink)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < shrink->best.attacks.n; i++) {
+		struct script candidate;
+
+		any |= lower(shrink, attack_of, i);
+		do {
+			candidate = script_copy(&shrink->best);
+			candidate.attacks.attacks[i].at_ns /= 2;
+		} while (better(shrink, &candidate));
+	}
+	return any;
+}
+
 static bool lower_frames(struct shrink *shrink)
 {
 	uint32_t n = shrink->best.frames[WK_C2S].n + shrink->best.frames[WK_S2C].n;
@@ -331,7 +353,7 @@ static bool round_times(struct shrink *shrink)
 			uint64_t to = step < 0 ? 1 : rounder(value, step);
 			struct script candidate;
 
-			if (to == 0 || to == value)
+			if (to == 0 || to >= value)
 				continue;
 			candidate = script_copy(&shrink->best);
 			if (choice)
@@ -371,7 +393,9 @@ static void shrink_all(struct shrink *shrink)
 	bool any = true;
 
 	while (any && shrink->attempts < shrink->budget) {
-		any = leave_out(shrink, LIST_C2S);
+		any = leave_out(shrink, LIST_ATTACKS);
+		any |= lower_attacks(shrink);
+		any |= leave_out(shrink, LIST_C2S);
 		any |= leave_out(shrink, LIST_S2C);
 		for (int i = 0; i < LISTS; i++)
 			any |= leave_out(shrink, (enum list_kind)i);
