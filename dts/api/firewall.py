@@ -14,7 +14,7 @@ from api.conf import Conf
 from framework.lab import CLIENT_TAP, SERVER_TAP, Lab
 from framework.process import Failed, wait_for
 from framework.settings import settings
-from framework.steer import ANY, steer
+from framework.steer import any_queue, by_ports, one_queue, steer
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 5.0
@@ -101,15 +101,22 @@ class Firewall:
             self._wait_ready(notify)
         if settings.queues:
             self.steer(settings.queues)
+        elif self.lab.tags and (self.conf.workers or settings.workers) > 1:
+            # Frames of the lab's tagger, an AF_PACKET socket, are hashed over the wrong bytes: by
+            # their length, among others. No NIC would tear a connection apart so.
+            self.steer("ports")
         if attach:
             self.lab.attach(capture)
         return self
 
     def steer(self, way: str) -> None:
         """Queues that packets arrive on. apart: of the clients on the first one, of the servers on
-        the second; any: each frame on another one, so that they overtake each other, too."""
+        the second; any: each frame on another one, so that they overtake each other, too; ports:
+        by the sum of both ports."""
         for tap, queue in ((CLIENT_TAP, 0), (SERVER_TAP, 1)):
-            steer(self.process.pid, tap, ANY if way == "any" else queue)
+            program = {"apart": one_queue(queue), "any": any_queue(),
+                       "ports": by_ports(len(self.lab.tags))}[way]
+            steer(self.process.pid, tap, program)
 
     @contextlib.contextmanager
     def _notify_socket(self):
