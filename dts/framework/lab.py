@@ -26,6 +26,7 @@ from typing import Iterator
 
 from framework.impair import Impairment, Relay, command
 from framework.process import Failed, Process, wait_for
+from framework.settings import settings
 
 CLIENT_TAP, SERVER_TAP = "wkc", "wks"
 CLONE_NEWNET = 0x40000000
@@ -158,6 +159,10 @@ class Lab:
             if self.tags:
                 # Room for the tags below a full-sized packet of the tagged interface.
                 ip("-n", netns, "link", "set", tap, "mtu", str(1500 + 4 * len(self.tags)))
+            if settings.workers > 1:
+                # Who waits until the frames before have come out at the other end knows that of
+                # one queue alone: the others must not run over meanwhile.
+                ip("-n", netns, "link", "set", tap, "txqueuelen", "65536")
             ip("-n", netns, "link", "set", tap, "up")
             if capture:
                 self.capture(tap, netns)

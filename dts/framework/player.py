@@ -30,6 +30,8 @@ class Player:
         sides = ((lab.client_ns, lab.client_interface), (lab.server_ns, lab.server_interface))
         for name, side, mac in zip(("--client", "--server"), sides, macs):
             command += [name, ",".join((f"/run/netns/{side[0]}", side[1], *([mac] if mac else [])))]
+        if settings.workers > 1:
+            options.setdefault("linger", 500)
         for key, value in options.items():
             command.append("--" + key.replace("_", "-"))
             if value is not True:

@@ -187,6 +187,7 @@ static const struct option long_options[] = {
 	{ "denied", required_argument, NULL, 'd' },
 	{ "per-source", required_argument, NULL, 'p' },
 	{ "window", required_argument, NULL, 'w' },
+	{ "linger", required_argument, NULL, 'l' },
 	{ "connections", required_argument, NULL, 'C' },
 	{ "count", required_argument, NULL, 'n' },
 	{ "sample", required_argument, NULL, 'S' },
@@ -202,9 +203,10 @@ static void parse_numbers(int option, const char *text)
 	struct {
 		int option;
 		uint32_t *to;
-	} fields[] = { { 'p', &options.per_source },  { 'w', &options.window },
-		       { 'C', &options.connections }, { 'n', &options.count },
-		       { 'S', &options.sample },      { 'b', &options.span_b } };
+	} fields[] = { { 'p', &options.per_source }, { 'w', &options.window },
+		       { 'l', &options.linger_ms },  { 'C', &options.connections },
+		       { 'n', &options.count },      { 'S', &options.sample },
+		       { 'b', &options.span_b } };
 
 	for (uint32_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (fields[i].option == option) {

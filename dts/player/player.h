@@ -44,6 +44,7 @@ struct options {
 	uint16_t port;
 	const char *allowed, *denied;
 	uint32_t window;      /* frames on their way in one direction, at most */
+	uint32_t linger_ms;   /* time for what a fence may have overtaken, in another queue */
 	uint32_t connections; /* of a flood that needs some */
 	uint32_t count;
 	uint32_t sample; /* every so many-th connection makes the late calls; 1: each */

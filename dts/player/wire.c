@@ -257,4 +257,6 @@ void wire_drain(enum side from)
 	if (ends[from].fenced < ends[from].sent)
 		put_fence(from);
 	wait_below(from, 0);
+	for (uint64_t end_ns = now_ns() + options.linger_ms * 1000000ull; now_ns() < end_ns;)
+		wire_poll(1);
 }
