@@ -15,6 +15,7 @@ from api.test import TestSuite, equal, func_test, log, verify
 from cloudcity import messages
 from framework.lab import CLIENT_TAP, FAMILIES, SERVER_TAP
 from framework.router import put_router
+from framework.settings import settings
 
 ECHO = Conf(services=(Service(allow=("/dts.Echo/*", *(DOOR + method for method in ALLOWED))),))
 SET = "SetAccessCode"
@@ -91,8 +92,10 @@ class TestPathMtu(TestSuite):
         verify(channel.door("GetName").ok, "a call afterwards")
         stats = firewall.stats()
         verify(stats["icmp_xlate"] > 0, "no number has been translated")
-        equal((stats["flows_opened"], stats["flows_reset"], firewall.reasons()["drop_icmp"]),
-              (1, 0, 0), "connections, resets, errors that were not believed")
+        equal((stats["flows_opened"], stats["flows_reset"]), (1, 0), "connections, resets")
+        # By another worker an error may come later than the ACK of what it is about.
+        verify(settings.workers > 1 or firewall.reasons()["drop_icmp"] == 0,
+               "errors that were not believed")
         lab.captured()
         sent = from_port(read_pcap(lab.folder / f"{CLIENT_TAP}.pcap"), PORT)
         equal(largest(sent[len(sent) // 2:]), MTU, "the largest packet of the second half")
@@ -125,8 +128,9 @@ class TestPathMtu(TestSuite):
         lab.captured()
         sent = from_port(read_pcap(lab.folder / f"{CLIENT_TAP}.pcap"), PORT)
         big = [frame for frame in sent if len(frame.data) - 14 > MTU]
-        equal(len(big), 1, "packets that were too big")
-        later = [frame for frame in sent if frame.time > big[0].time]
+        # By another worker the error may come later than the SACK that asks for it again.
+        verify(1 <= len(big) <= settings.workers, f"{len(big)} packets were too big")
+        later = [frame for frame in sent if frame.time > big[-1].time]
         again = next(f for f in later if f.tcp.seq == big[0].tcp.seq and f.tcp.payload)
         late = again.time - big[0].time
         log(f"the lost packet came again after {late * 1000:.2f} ms")
