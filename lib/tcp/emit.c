@@ -4,7 +4,7 @@
 
 #include "internal.h"
 
-#define MSS_MIN     48u /* below, options alone would fill a packet */
+#define MSS_MIN 48u /* below, options alone would fill a packet */
 
 /* Walks the out space of a stream: records, and the transparent ranges between them. */
 struct walk {

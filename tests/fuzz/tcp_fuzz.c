@@ -10,8 +10,9 @@
  *     5  length: below 200 as it is, then in steps of 64
  *     6  window (low 4 bits, in units of 512), SACK blocks (high, see put_sack)
  *     7  version of the payload (low 2 bits), clock (next 2)
- * The tap checks I1 to I4 (wk_tcp.h) with each packet; in the end both peers are honest for a while
- * and the streams must arrive (stage_calm). */
+ * The first of them may disturb the handshake (see say_noise). The tap checks I1 to I4 (wk_tcp.h)
+ * with each packet; in the end both peers are honest for a while and the streams must arrive
+ * (stage_calm). */
 #include <string.h>
 
 #include "tcp_stage.h"
@@ -370,9 +371,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < CFG_B)
 		return 0;
 	cfg = read_cfg(data);
-	stage_open(&stage, &cfg);
+	cfg.n_noise = data[11] & 3;
 	data += CFG_B;
 	size -= CFG_B;
+	if (cfg.n_noise * STEP_B > size)
+		cfg.n_noise = 0;
+	cfg.noise = data;
+	stage_open(&stage, &cfg);
+	data += cfg.n_noise * STEP_B;
+	size -= cfg.n_noise * STEP_B;
 	for (uint32_t i = 0; i < STEPS && size >= STEP_B && !far(); i++) {
 		one_step(data, size >= 2 * STEP_B ? data + STEP_B : NULL);
 		data += STEP_B;

@@ -199,45 +199,6 @@ static void make_streams(struct stage *stage)
 	proto_make_server(&stage->peer[WK_S2C].stream, &server, &rng);
 }
 
-static uint8_t syn_opts(const struct stage *stage, enum wk_dir dir, uint8_t *opts)
-{
-	const struct stage_cfg *cfg = &stage->cfg;
-	uint8_t n = 0;
-
-	if (cfg->mss[dir] > 0)
-		n = opt_put_mss(opts, n, cfg->mss[dir]);
-	if (cfg->wscale != UINT8_MAX)
-		n = opt_put_wscale(opts, n, cfg->wscale);
-	if (cfg->sack)
-		n = opt_put_sack_permitted(opts, n);
-	if (cfg->ts)
-		n = opt_put_ts(opts, n, cfg->ts_base + 100u * dir, 0);
-	return n;
-}
-
-static void say_syn(struct stage *stage, struct wk_tcp_hs *hs, enum wk_dir dir)
-{
-	uint8_t opts[WK_TCP_OPTS_MAX_B];
-	struct wk_tcp_seg seg = {
-		.seq = stage->cfg.isn[dir],
-		.ack = dir == WK_S2C ? stage->cfg.isn[WK_C2S] + 1 : 0,
-		.flags = dir == WK_S2C ? WK_TCP_SYN | WK_TCP_ACK : WK_TCP_SYN,
-		.wnd = (uint16_t)(stage->cfg.wnd_b[dir] > UINT16_MAX ? UINT16_MAX
-								     : stage->cfg.wnd_b[dir]),
-		.opts = opts,
-		.opts_len_b = syn_opts(stage, dir, opts),
-	};
-	struct sim_pkt *pkt = pkt_build(dir, &seg);
-
-	must(wk_tcp_seg_parse(&seg, pkt->b, pkt->len_b) == 0);
-	if (dir == WK_C2S)
-		wk_tcp_hs_start(hs, &seg, stage->cfg.passive);
-	must(wk_tcp_hs_input(hs, dir, &seg, &stage->stats, &stage->result) == WK_TCP_HS_ON);
-	must(stage->result.verdict == WK_TCP_FORWARD && stage->result.edits == 0);
-	tap_syn(&stage->tap, dir, &seg);
-	free(pkt);
-}
-
 static void set_bounds(struct stage *stage)
 {
 	stage->limits = wk_tcp_limits_default;
@@ -271,8 +232,7 @@ void stage_open(struct stage *stage, const struct stage_cfg *cfg)
 	stage->tap.user = stage;
 	stage->tap.passive = cfg->passive;
 	stage->peer[WK_C2S].nxt = stage->peer[WK_S2C].nxt = 1;
-	say_syn(stage, &hs, WK_C2S);
-	say_syn(stage, &hs, WK_S2C);
+	stage_shake_hands(stage, &hs);
 	env = env_now(stage);
 	wk_tcp_init(&stage->flow, &hs, &env);
 	if (cfg->wscale == UINT8_MAX)
@@ -381,20 +341,6 @@ void stage_input(struct stage *stage, const struct say *say)
 	free(data);
 }
 
-/* What the caller of lib/tcp does with a packet that goes on. */
-static void edit(struct sim_pkt *pkt, const struct wk_tcp_result *result)
-{
-	if (result->edits & WK_TCP_EDIT_SYN_OPTS)
-		wk_tcp_syn_filter(pkt->b + WK_TCP_HDR_MIN_B,
-				  (uint32_t)(pkt->b[12] >> 4) * 4 - WK_TCP_HDR_MIN_B);
-	if (result->edits & WK_TCP_EDIT_TRIM_DATA)
-		pkt_trim(pkt);
-	if (result->edits & WK_TCP_EDIT_URG)
-		pkt_clear_urg(pkt);
-	if (result->edits & WK_TCP_EDIT_NUMBERS)
-		pkt_write_numbers(pkt, result->seq, result->ack, result->wnd);
-}
-
 /* How many packets one may bring about: those that its bytes, and what waited, are cut into. */
 static void check_count(const struct stage *stage, uint32_t waited, uint32_t recs)
 {
@@ -429,7 +375,7 @@ static void pass_on(struct stage *stage, struct sim_pkt *pkt, const struct wk_tc
 		return;
 	must(stage->tap.passive || !was_closed);
 	copy = pkt_copy(pkt);
-	edit(copy, result);
+	stage_edit(copy, result);
 	leaves(stage, copy, in);
 	free(copy);
 }

@@ -28,7 +28,10 @@ struct stage_cfg {
 	uint32_t wnd_b[WK_DIRS]; /* that a side announces if it is not told otherwise */
 	uint32_t isn[WK_DIRS];
 	uint32_t ts_base;
+	const uint8_t *noise; /* STAGE_NOISE_B bytes for each strange packet in the handshake */
+	uint32_t n_noise;
 };
+#define STAGE_NOISE_B 8u
 
 /* One side, named by the direction of what it sends. */
 struct peer {
@@ -88,6 +91,10 @@ uint64_t stage_deadline(const struct stage *stage);
 void stage_poke(struct stage *stage);
 void stage_switch(struct stage *stage);
 void stage_reset(struct stage *stage);
+
+/* tcp_hand.c: up to the SYN-ACK; and what the caller of lib/tcp does with a packet that goes on. */
+void stage_shake_hands(struct stage *stage, struct wk_tcp_hs *hs);
+void stage_edit(struct sim_pkt *pkt, const struct wk_tcp_result *result);
 
 /* tcp_calm.c: from here on both peers are honest and the wire is perfect. All that was said must
  * arrive as the judge wants it. */

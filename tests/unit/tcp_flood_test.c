@@ -10,9 +10,9 @@
 
 #include "tcp_world.h"
 
-#define ARENA_B (1u << 20)
-#define FLOWS   64u
-#define LEDGERS 16u
+#define ARENA_B  (1u << 20)
+#define FLOWS    64u
+#define LEDGERS  16u
 #define RECORD_B 256u /* of the arena, that one of the ledger takes */
 
 static uint64_t used_b(const struct world *w)
