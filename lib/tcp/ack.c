@@ -125,6 +125,9 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 
 	*news = (struct ack_news){ 0 };
 	if (ack > (int64_t)within_reach(c, half) || ack < (int64_t)half->b_out - oldest(c, half)) {
+		/* The server has bytes that have not come this way. */
+		if (c->flow->passive && dir == WK_S2C && ack > (int64_t)half->nxt_out)
+			c->flow->doubtful = true;
 		close_answer(c, rdir);
 		set_drop(c->result, WK_DROP_BADACK);
 		return false;

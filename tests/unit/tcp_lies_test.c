@@ -76,6 +76,23 @@ static void bytes_that_a_passive_flow_let_by_unread_keep_it_from_being_enforced(
 	}
 }
 
+/* Say, in fragments, or around the box. What is read at these numbers later is another copy. */
+static void bytes_that_came_another_way_keep_a_flow_from_being_enforced(void **state)
+{
+	bool mid_stream;
+	struct world w;
+
+	(void)state;
+	open_world(&w, true);
+	w.s_ack += 6;
+	from_server(&w, "");
+	from_client(&w, "abcdef");
+	from_server(&w, "");
+	assert_false(wk_tcp_enforce(&w.flow, &mid_stream));
+	assert_true(mid_stream);
+	close_world(&w);
+}
+
 static void a_guess_at_the_clients_number_does_not_keep_a_flow_from_being_enforced(void **state)
 {
 	bool mid_stream;
@@ -135,6 +152,7 @@ int main(void)
 		cmocka_unit_test(an_acknowledgement_below_the_first_byte_is_old),
 		cmocka_unit_test(
 			bytes_that_a_passive_flow_let_by_unread_keep_it_from_being_enforced),
+		cmocka_unit_test(bytes_that_came_another_way_keep_a_flow_from_being_enforced),
 		cmocka_unit_test(
 			a_guess_at_the_clients_number_does_not_keep_a_flow_from_being_enforced),
 		cmocka_unit_test(bytes_that_are_read_after_their_acknowledgement_are_doubtful),
