@@ -293,7 +293,13 @@ void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind ki
 	*profile = (struct profile){
 		.seed = seed, .poke_ns = NEVER, .reset_ns = NEVER, .limits = wk_tcp_limits_default
 	};
-	if (kind == PROFILE_ANY)
+	if (kind == PROFILE_ANY && seed % 16 == 5)
+		kind = PROFILE_SIEGE;
+	else if (kind == PROFILE_ANY && seed % 16 == 9)
+		kind = PROFILE_ODD;
+	else if (kind == PROFILE_ANY && seed % 16 == 13)
+		kind = PROFILE_TWOFACE;
+	else if (kind == PROFILE_ANY)
 		kind = what < 58   ? PROFILE_EDIT
 		       : what < 70 ? PROFILE_UNEDITED
 		       : what < 76 ? PROFILE_CLEAN
