@@ -65,14 +65,17 @@ CHOSEN = (
     Weather(8, "client", "bbr"),
     Weather(8, "both", "bbr", timestamps=False),
 )
+# With 8 % on both sides cubic lives by its timer: not even a plain wire carries 4 MiB in minutes.
+BEYOND = (8, "both", "cubic")
 ALL = tuple(
     Weather(loss, side, control, sack, timestamps, delay, family)
     for (loss, side, control, sack, timestamps, delay), family in zip(
         itertools.product((0, 2, 8), SIDES, ("cubic", "bbr"), (True, False), (True, False),
-                          (0, 5)), itertools.cycle(("ipv4", "ipv6", "ipv6", "ipv4"))))
+                          (0, 5)), itertools.cycle(("ipv4", "ipv6", "ipv6", "ipv4")))
+    if (loss, side, control) != BEYOND)
 # What scripts/bench-impairment compares.
-BENCH = tuple(Weather(loss, side, control) for loss, side, control in
-              itertools.product((0, 2, 8), SIDES, ("cubic", "bbr")))
+BENCH = tuple(Weather(*kind) for kind in itertools.product((0, 2, 8), SIDES, ("cubic", "bbr"))
+              if kind != BEYOND)
 PACE_SECONDS = 0.02  # between denied calls beside a transfer
 
 

@@ -272,6 +272,28 @@ static void send_judged(struct ctx *c, enum wk_dir dir, uint64_t from_in, const 
 	emit(c, dir, from, half->e_out, src, 1, flags);
 }
 
+/* Its sender has been told that we have what waited here (SACK), and will not send it again. What
+ * gets lost behind us then is ours to repeat: taking the word back costs it a timeout and all that
+ * it has under way. The ledger keeps room for what is judged. */
+static bool consume_waited(struct ctx *c, enum wk_dir dir, const struct wk_tcp_ooo *ooo)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	const struct wk_tcp_limits *limits = c->env->limits;
+	uint64_t end = ooo->in_off + ooo->len_b, owned_in = half->owned_in;
+	bool ok;
+
+	if (c->flow->sack_on && !c->flow->passive && !ooo->gone && !ooo->touched &&
+	    owned_in < end && half->e_out + (end - half->e_in) <= half->edge_out &&
+	    half->ledger_b + ooo->len_b <= limits->ledger_b / 2 &&
+	    half->n_recs < limits->ledger_records / 2)
+		half->owned_in = end;
+	ok = consume(c, dir, ooo->in_off, ooo->bytes, ooo->len_b, ooo->gone || ooo->touched);
+	/* What is held for the judge is not owned by that. */
+	if (half->owned_in > half->e_in)
+		half->owned_in = owned_in > half->e_in ? owned_in : half->e_in;
+	return ok;
+}
+
 /* Copies that were waiting for the hole to close. */
 static bool drain(struct ctx *c, enum wk_dir dir)
 {
@@ -291,8 +313,7 @@ static bool drain(struct ctx *c, enum wk_dir dir)
 			half->gone_in = end;
 		if (end > half->e_in + half->held_len_b) {
 			src = (struct src){ ooo->in_off, ooo->bytes, ooo->len_b };
-			ok = consume(c, dir, ooo->in_off, ooo->bytes, ooo->len_b,
-				     ooo->gone || ooo->touched);
+			ok = consume_waited(c, dir, ooo);
 			/* Held bytes before it have not gone out; saying the rest twice does no
 			 * harm. */
 			if (ok && (!ooo->gone || held)) {

@@ -362,6 +362,15 @@ static void forward(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_re
 	free(came);
 }
 
+/* What waits behind a hole is kept, and may be the box's to send again later. */
+static void note_waiting(struct box *box, enum wk_dir dir)
+{
+	for (const struct wk_tcp_ooo *ooo = box->flow.half[dir].ooo; ooo; ooo = ooo->next)
+		if (!ooo->gone)
+			ranges_add(&box->judge.dir[dir].kept, ooo->in_off - 1,
+				   ooo->in_off - 1 + ooo->len_b);
+}
+
 void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns)
 {
 	static const char *const verdicts[] = { "forward", "absorb", "drop" };
@@ -390,6 +399,7 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 		check_in(&box->check, pkt->dir, &own);
 	if (belongs == FOLLOWED) {
 		follow_mode(box);
+		note_waiting(box, pkt->dir);
 		result = pass(box, pkt->dir, &seg, forged);
 	} else if (box->cfg.passive) {
 		result = (struct wk_tcp_result){ .reason = WK_FWD_GUARDED };

@@ -171,11 +171,20 @@ static void check_bytes(struct check *check, enum wk_dir dir, uint64_t off, cons
 	ranges_add(&half->sent, off, off + len_b);
 }
 
+/* How far the receiver's window goes. A forged packet with the right number may have said again
+ * what a genuine one had said that did not count. */
+static uint64_t edge_told(const struct check *check, const struct check_half *half)
+{
+	return check->forged ? half->edge_heard : half->edge_max;
+}
+
 void check_inserted(struct check *check, uint64_t out, uint64_t len_b)
 {
-	if (out + 1 + len_b > check->half[WK_S2C].edge_max)
+	uint64_t edge = edge_told(check, &check->half[WK_S2C]);
+
+	if (out + 1 + len_b > edge)
 		check_fail(check, "an insertion to %lu, the client's window ends at %lu",
-			   out + 1 + len_b, check->half[WK_S2C].edge_max);
+			   out + 1 + len_b, edge);
 	check->inserts = realloc(check->inserts, (check->n_inserts + 1) * sizeof(*check->inserts));
 	if (!check->inserts)
 		abort();
@@ -200,6 +209,7 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 	const struct check_half *peer = &check->half[wk_dir_flip(dir)];
 	uint64_t end = off + seg->data_len_b;
 	uint64_t unit = check->scaled ? 1ull << peer->shift : 1;
+	uint64_t edge = edge_told(check, half);
 
 	if (off < half->ack_sure)
 		check_fail(check, "I2: byte %lu of stream %d left, acknowledged to %lu", off, dir,
@@ -209,9 +219,9 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 	if (seg->data_len_b + seg->opts_len_b > peer->mss)
 		check_fail(check, "segment of %u bytes, the receiver takes %u",
 			   seg->data_len_b + seg->opts_len_b, peer->mss);
-	if (end > half->edge_max + unit - 1 && !(seg->data_len_b == 1 && off <= half->edge_max))
+	if (end > edge + unit - 1 && !(seg->data_len_b == 1 && off <= edge))
 		check_fail(check, "bytes of stream %d to %lu beyond the window's edge %lu", dir,
-			   end, half->edge_max);
+			   end, edge);
 	check_bytes(check, dir, off, seg->data, seg->data_len_b);
 	if (half->cwr_owed && end > half->end_out && !(seg->flags & WK_TCP_CWR))
 		check_fail(check, "a CWR of stream %d does not go on with the next bytes", dir);

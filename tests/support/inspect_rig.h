@@ -10,7 +10,7 @@
 #include "wire_pair.h"
 #include "wk_inspect.h"
 
-#define RIG_OUT_MAX    128u
+#define RIG_OUT_MAX    512u
 #define RIG_EVENTS_MAX 64u
 
 #define RIG_PATH_NAME   "/cloudcity.DoorManager/GetName"

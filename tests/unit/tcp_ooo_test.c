@@ -228,6 +228,54 @@ static void what_is_beyond_the_window_finds_no_room_above_the_bound(void **state
 	close_world(&w);
 }
 
+/* Its sender was told that it has arrived, and forgets it. */
+static void what_was_reported_and_gets_lost_behind_us_is_ours_to_repeat(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	w.flow.sack_on = true;
+	seq = w.c_seq;
+	give(&w, WK_C2S, seq + 2, WK_TCP_ACK, "CDEF");
+	assert_blocks(&w, 0, BLOCKS({ seq + 2, seq + 6 }), 1);
+	w.c_seq = seq;
+	from_client(&w, "AB");
+	assert_sent(&w, 0, WK_C2S, seq, w.c_ack, "AB");
+	assert_sent(&w, 1, WK_C2S, seq + 2, w.c_ack, "CDEF");
+	w.c_seq = seq + 6;
+	from_client(&w, "GH");
+	/* CDEF is lost: the client hears that it is done, the server gets it from us. */
+	w.s_ack = seq + 2;
+	assert_int_equal(from_server(&w, "")->ack, seq + 6);
+	give_sack(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "", BLOCKS({ seq + 6, seq + 8 }), 1);
+	assert_sent(&w, 0, WK_C2S, seq + 2, w.c_ack, "CDEF");
+	w.s_ack = seq + 8;
+	assert_int_equal(from_server(&w, "")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w.result.edits, 0);
+	assert_false(wk_tcp_edited(&w.flow));
+	close_world(&w);
+}
+
+/* Nor does a copy of another version, sent meanwhile, take its place. */
+static void what_was_reported_is_repeated_as_it_was_read(void **state)
+{
+	struct world w;
+	uint32_t seq;
+
+	(void)state;
+	open_world(&w, false);
+	w.flow.sack_on = true;
+	seq = w.c_seq;
+	give(&w, WK_C2S, seq + 2, WK_TCP_ACK, "h123456789CDE");
+	w.c_seq = seq;
+	from_client(&w, "AB");
+	give(&w, WK_C2S, seq + 2, WK_TCP_ACK, "d123456789XYZ");
+	assert_sent(&w, 0, WK_C2S, seq + 2, w.c_ack, "h123456789CDE");
+	close_world(&w);
+}
+
 /* An insertion goes to the next boundary: what lies before it need not wait for it, nor for its
  * acknowledgement. */
 static void an_insertion_holds_back_only_what_it_may_shift(void **state)
@@ -266,6 +314,8 @@ int main(void)
 		cmocka_unit_test(it_does_not_go_beyond_the_receivers_window),
 		cmocka_unit_test(what_is_beyond_the_window_goes_on_when_it_opens),
 		cmocka_unit_test(what_is_beyond_the_window_finds_no_room_above_the_bound),
+		cmocka_unit_test(what_was_reported_and_gets_lost_behind_us_is_ours_to_repeat),
+		cmocka_unit_test(what_was_reported_is_repeated_as_it_was_read),
 		cmocka_unit_test(an_insertion_holds_back_only_what_it_may_shift),
 	};
 
