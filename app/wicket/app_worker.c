@@ -86,6 +86,9 @@ static int worker_inspect(struct wk_app *app, struct wk_worker *worker, const st
 		.name = name,
 		.lcore = worker->index,
 		.max_flows = conf->limits.flows / app->n_workers,
+		/* Rounded up: a source's connections are not spread evenly. */
+		.flows_per_source = (conf->limits.flows_per_source + app->n_workers - 1) /
+				    app->n_workers,
 		.max_syns = conf->limits.syns / app->n_workers,
 		.syn_ns = conf->limits.syn_s * WK_NS_PER_S,
 		.held_b = (uint64_t)conf->limits.held_kib * KIB / app->n_workers,

@@ -136,6 +136,7 @@ static void fill_on(struct wk_snapshot *snapshot)
 	snapshot->on = (struct wk_inspect_on){
 		.mid_stream = on_of(conf->on.mid_stream),
 		.table_full = on_of(conf->on.table_full),
+		.source_full = on_of(conf->on.source_full),
 		.protocol_error = on_of(conf->on.protocol_error),
 		.tls = on_of(conf->on.tls),
 		.http1 = on_of(conf->on.http1),

@@ -116,6 +116,7 @@ static void add_pools(const struct wk_app *app, struct table *table)
 int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_data *d)
 {
 	struct table flows = { .used = 0 };
+	struct table sources = { .used = 0 };
 	struct table syns = { .used = 0 };
 	struct table memory = { .used = 0 };
 	struct table fragments = { .used = 0 };
@@ -131,6 +132,9 @@ int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_d
 		flows.used += usage.flows;
 		flows.capacity += usage.flows_max;
 		flows.failures += worker->stats.reason[WK_DROP_TABLE_FULL];
+		sources.used += usage.sources;
+		sources.capacity += usage.flows_max;
+		sources.failures += worker->stats.reason[WK_DROP_SOURCE_FULL];
 		syns.used += usage.syns;
 		syns.capacity += usage.syns_max;
 		syns.failures += worker->stats.counter[WK_CNT_SYN_EVICTED];
@@ -146,6 +150,8 @@ int wk_telemetry_tables(struct wk_app *app, const char *params, struct rte_tel_d
 	add_pools(app, &buffers);
 	rte_tel_data_start_dict(d);
 	rc = add_table(d, "flows", &flows);
+	if (rc == 0)
+		rc = add_table(d, "sources", &sources);
 	if (rc == 0)
 		rc = add_table(d, "handshakes", &syns);
 	if (rc == 0)

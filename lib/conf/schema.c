@@ -141,6 +141,8 @@ static const struct key events_keys[] = {
 
 static const struct key limits_keys[] = {
 	LIMIT(flows, 64, 4194304, 65536, "connections", "guarded connections; shared by the workers"),
+	LIMIT(flows_per_source, 0, 4194304, 16384, "connections",
+	      "of one IPv4 address or IPv6 /64; 0: any number; likewise"),
 	LIMIT(syns, 64, 16777216, 65536, "handshakes", "32 bytes each, the oldest give way; likewise"),
 	LIMIT(held_kib, 1024, 16777216, 65536, "KiB", "arenas: all state of flows; shared likewise"),
 	LIMIT(held_mbufs, 64, 1048576, 4096, "packets", "packet buffers kept: fragments; likewise"),
@@ -179,6 +181,7 @@ static const struct key limits_keys[] = {
 static const struct key on_keys[] = {
 	ON(mid_stream, WK_CONF_ON_RESET, "a connection whose SYN was not seen"),
 	ON(table_full, WK_CONF_ON_DROP, "no room for one more connection"),
+	ON(source_full, WK_CONF_ON_DROP, "too many connections of one source"),
 	ON(protocol_error, WK_CONF_ON_RESET, "broken HTTP/2 or a limit that ends a connection"),
 	ON(tls, WK_CONF_ON_RESET, "TLS on a guarded port"),
 	ON(http1, WK_CONF_ON_RESET, "HTTP/1 on a guarded port"),

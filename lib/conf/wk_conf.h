@@ -150,6 +150,7 @@ struct wk_conf {
 	struct {
 		/* Of all workers together, each has its share: */
 		uint32_t flows;
+		uint32_t flows_per_source;
 		uint32_t syns;     /* handshakes under way */
 		uint32_t held_kib; /* arenas */
 		uint32_t held_mbufs;
@@ -183,6 +184,7 @@ struct wk_conf {
 	struct {
 		enum wk_conf_on mid_stream;
 		enum wk_conf_on table_full;
+		enum wk_conf_on source_full;
 		enum wk_conf_on protocol_error;
 		enum wk_conf_on tls;
 		enum wk_conf_on http1;

@@ -51,6 +51,7 @@
 	X(DROP_UNLISTED, drop_unlisted, DROP, "no rule lists this source")                         \
 	X(DROP_MID_STREAM, drop_mid_stream, DROP, "guarded, but its SYN was never seen")           \
 	X(DROP_TABLE_FULL, drop_table_full, DROP, "the flow table is full")                        \
+	X(DROP_SOURCE_FULL, drop_source_full, DROP, "too many connections of its source")          \
 	X(DROP_OOO_CAP, drop_ooo_cap, DROP, "too much held out of order")                          \
 	X(DROP_LEDGER_CAP, drop_ledger_cap, DROP, "the ledger is full: back-pressure")             \
 	X(DROP_MEM, drop_mem, DROP, "out of held memory")                                          \

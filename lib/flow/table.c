@@ -9,6 +9,7 @@
 #include <rte_malloc.h>
 #include <rte_prefetch.h>
 
+#include "source.h"
 #include "wheel.h"
 #include "wk_flow.h"
 #include "wk_poison.h"
@@ -25,6 +26,7 @@ struct wk_flow_table {
 	uint32_t *free_ids; /* a stack: the entry last freed is the one still in the cache */
 	uint64_t *used;     /* one bit an entry */
 	struct wheel *wheel;
+	struct sources *sources; /* NULL: not counted */
 };
 
 static struct wk_flow_entry *entry_at(const struct wk_flow_table *table, uint32_t id)
@@ -98,6 +100,8 @@ int wk_flow_table_create(const struct wk_flow_table_conf *conf, struct wk_flow_t
 	ret = create_pools(conf, new);
 	if (ret == 0)
 		ret = create_hash(conf, &new->hash);
+	if (ret == 0 && conf->flows_per_source > 0)
+		ret = sources_create(conf, &new->sources);
 	if (ret != 0) {
 		wk_flow_table_free(new);
 		return ret;
@@ -112,6 +116,7 @@ void wk_flow_table_free(struct wk_flow_table *table)
 		return;
 	if (table->entries)
 		wk_unpoison(table->entries, (size_t)table->max_flows * table->stride_b);
+	sources_free(table->sources);
 	rte_hash_free(table->hash);
 	rte_free(table->wheel);
 	rte_free(table->used);
@@ -142,25 +147,48 @@ void wk_flow_lookup_burst(struct wk_flow_table *table, const struct wk_flow_key 
 	}
 }
 
+enum wk_flow_room wk_flow_room(const struct wk_flow_table *table, const struct wk_flow_key *key)
+{
+	if (table->sources && !sources_room(table->sources, key))
+		return WK_FLOW_SOURCE_FULL;
+	return table->n_flows == table->max_flows ? WK_FLOW_FULL : WK_FLOW_ROOM;
+}
+
 struct wk_flow_entry *wk_flow_add(struct wk_flow_table *table, const struct wk_flow_key *key)
 {
 	struct wk_flow_entry *entry;
-	uint32_t id;
+	uint32_t id, source = SOURCE_NONE;
 
 	if (table->n_flows == table->max_flows)
 		return NULL;
+	if (table->sources) {
+		source = sources_take(table->sources, key);
+		if (source == SOURCE_NONE)
+			return NULL;
+	}
 	id = table->free_ids[table->max_flows - table->n_flows - 1];
 	entry = entry_at(table, id);
-	if (rte_hash_add_key_data(table->hash, key, entry) != 0)
+	if (rte_hash_add_key_data(table->hash, key, entry) != 0) {
+		if (table->sources)
+			sources_drop(table->sources, source);
 		return NULL;
+	}
 	table->n_flows++;
 	table->used[id / 64] |= UINT64_C(1) << id % 64;
 	wk_unpoison(entry, table->stride_b);
 	memset(entry, 0, table->entry_size_b);
 	entry->key = *key;
 	entry->id = id;
+	entry->source = source;
 	entry->due_ns = UINT64_MAX;
 	return entry;
+}
+
+void wk_flow_release(struct wk_flow_table *table, struct wk_flow_entry *entry)
+{
+	if (entry->source != SOURCE_NONE)
+		sources_drop(table->sources, entry->source);
+	entry->source = SOURCE_NONE;
 }
 
 void wk_flow_del(struct wk_flow_table *table, struct wk_flow_entry *entry)
@@ -169,6 +197,7 @@ void wk_flow_del(struct wk_flow_table *table, struct wk_flow_entry *entry)
 
 	wheel_arm(table->wheel, entry, UINT64_MAX);
 	rte_hash_del_key(table->hash, &entry->key);
+	wk_flow_release(table, entry);
 	table->used[id / 64] &= ~(UINT64_C(1) << id % 64);
 	table->n_flows--;
 	table->free_ids[table->max_flows - table->n_flows - 1] = id;
@@ -183,6 +212,11 @@ uint32_t wk_flow_count(const struct wk_flow_table *table)
 uint32_t wk_flow_capacity(const struct wk_flow_table *table)
 {
 	return table->max_flows;
+}
+
+uint32_t wk_flow_sources(const struct wk_flow_table *table)
+{
+	return table->sources ? sources_count(table->sources) : 0;
 }
 
 struct wk_flow_entry *wk_flow_next(struct wk_flow_table *table, uint32_t *pos)

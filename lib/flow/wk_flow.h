@@ -4,7 +4,7 @@
  * An rte_hash from a canonical key (client first; the ingress side says who the client is) to a
  * fixed pool of entries that the owner embeds its flow in. Keyed hash: rte_jhash with a secret of
  * each start. One writer and reader, its lcore; no locks. Memory: entry_size_b + about 160 bytes a
- * flow and 300 KiB for the wheel, allocated at start. */
+ * flow (60 more where sources are counted) and 300 KiB for the wheel, allocated at start. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,15 +38,17 @@ struct wk_flow_entry {
 	uint32_t wheel_prev;
 	uint32_t wheel_next;
 	uint32_t slot;
+	uint32_t source; /* private: whose it counts as */
 };
 
 struct wk_flow_table;
 
 struct wk_flow_table_conf {
-	const char *name;      /* of the rte_hash, unique in the process */
-	uint32_t max_flows;    /* admitted; the hash is made twice as large */
-	uint32_t entry_size_b; /* sizeof the owner's struct */
-	uint32_t secret;       /* random, of this start */
+	const char *name;          /* of the rte_hash, unique in the process */
+	uint32_t max_flows;        /* admitted; the hash is made twice as large */
+	uint32_t flows_per_source; /* 0: any number */
+	uint32_t entry_size_b;     /* sizeof the owner's struct */
+	uint32_t secret;           /* random, of this start */
 	int socket_id;
 };
 
@@ -59,13 +61,27 @@ struct wk_flow_entry *wk_flow_lookup(struct wk_flow_table *table, const struct w
 /* Looks up n keys at once; entries[i] is NULL where there is none. n <= 64. */
 void wk_flow_lookup_burst(struct wk_flow_table *table, const struct wk_flow_key *const *keys,
 			  uint32_t n, struct wk_flow_entry **entries);
-/* A new entry, zeroed behind its head, not armed. @return NULL when the table is full. */
+
+/* A source is what one client can send from at will: an IPv4 address or an IPv6 /64, on its wire
+ * and VLANs. */
+enum wk_flow_room {
+	WK_FLOW_ROOM = 0,
+	WK_FLOW_FULL = 1,        /* the table */
+	WK_FLOW_SOURCE_FULL = 2, /* this source has as many as one may have */
+};
+/* Could an entry be added? */
+enum wk_flow_room wk_flow_room(const struct wk_flow_table *table, const struct wk_flow_key *key);
+/* A new entry, zeroed behind its head, not armed. @return NULL when there is no room. */
 struct wk_flow_entry *wk_flow_add(struct wk_flow_table *table, const struct wk_flow_key *key);
+/* From here on it does not count for its source: what is over keeps nobody out. */
+void wk_flow_release(struct wk_flow_table *table, struct wk_flow_entry *entry);
 /* Takes it out of table and wheel. */
 void wk_flow_del(struct wk_flow_table *table, struct wk_flow_entry *entry);
 
 uint32_t wk_flow_count(const struct wk_flow_table *table);
 uint32_t wk_flow_capacity(const struct wk_flow_table *table);
+/* Different sources of the entries; 0 where they are not counted. */
+uint32_t wk_flow_sources(const struct wk_flow_table *table);
 /* Walks all entries in pool order: *pos starts at 0. @return NULL at the end. Entries may be
  * deleted while walking. */
 struct wk_flow_entry *wk_flow_next(struct wk_flow_table *table, uint32_t *pos);

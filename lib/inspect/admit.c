@@ -70,18 +70,32 @@ static struct wk_insp_flow *find_closed(struct wk_inspect *inspect)
 	return NULL;
 }
 
-static bool is_full(const struct wk_inspect *inspect)
+/* Whether the connection would find a place: its own of before, a free one, or that of *victim. */
+static enum wk_flow_room room(struct wk_inspect *inspect, const struct wk_insp_start *start,
+			      struct wk_insp_flow **victim)
 {
-	return wk_flow_count(inspect->table) == wk_flow_capacity(inspect->table);
+	enum wk_flow_room place = wk_flow_room(inspect->table, start->key);
+
+	*victim = start->old;
+	if (place != WK_FLOW_FULL)
+		return place;
+	if (!*victim)
+		*victim = find_closed(inspect);
+	return *victim ? WK_FLOW_ROOM : place;
 }
 
-static enum wk_reason table_full(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
-				 const struct wk_flow_key *key)
+static enum wk_on on_no_room(const struct wk_inspect *inspect, enum wk_flow_room room)
 {
-	bool enforce = inspect->mode == WK_MODE_ENFORCE;
+	if (inspect->mode != WK_MODE_ENFORCE)
+		return WK_ON_PASS;
+	return room == WK_FLOW_SOURCE_FULL ? inspect->on.source_full : inspect->on.table_full;
+}
 
-	return refuse(inspect, seg, key, enforce ? inspect->on.table_full : WK_ON_PASS,
-		      WK_DROP_TABLE_FULL);
+static enum wk_reason no_room(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
+			      const struct wk_flow_key *key, enum wk_flow_room room)
+{
+	return refuse(inspect, seg, key, on_no_room(inspect, room),
+		      room == WK_FLOW_SOURCE_FULL ? WK_DROP_SOURCE_FULL : WK_DROP_TABLE_FULL);
 }
 
 /* The handshake of a client's SYN, made anew if there is none. A connection that would find no room
@@ -90,58 +104,60 @@ static struct wk_tcp_hs *admit(struct wk_inspect *inspect, const struct wk_tcp_s
 			       const struct wk_insp_start *start, enum wk_reason *reason)
 {
 	struct wk_tcp_hs *hs = start->hs;
-	bool evicted;
+	struct wk_insp_flow *victim;
+	enum wk_flow_room place;
+	bool evicted = false;
 
 	if (!source_may(inspect, syn, start->key, reason))
 		return NULL;
 	if (hs)
 		return hs;
-	*reason = WK_DROP_TABLE_FULL;
-	if (start->old || !is_full(inspect) || find_closed(inspect)) {
+	place = room(inspect, start, &victim);
+	if (place == WK_FLOW_ROOM) {
+		place = WK_FLOW_FULL;
 		hs = wk_flow_syn_add(inspect->syns, start->key, inspect->tcp_env.now_ns,
 				     inspect->mode != WK_MODE_ENFORCE ||
 					     inspect->on.mid_stream != WK_ON_PASS,
 				     &evicted);
-		if (hs && evicted)
-			wk_count(inspect->stats, WK_CNT_SYN_EVICTED, 1);
 	}
+	if (evicted)
+		wk_count(inspect->stats, WK_CNT_SYN_EVICTED, 1);
 	if (hs)
 		wk_tcp_hs_start(hs, syn, inspect->mode != WK_MODE_ENFORCE);
 	else
-		*reason = table_full(inspect, syn, start->key);
+		*reason = no_room(inspect, syn, start->key, place);
 	return hs;
 }
 
 /* The third segment found no room. What is not dropped has an end here: dropped, it comes again. */
 static enum wk_reason stay_out(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
-			       const struct wk_insp_start *start)
+			       const struct wk_insp_start *start, enum wk_flow_room place)
 {
-	enum wk_on on = inspect->mode == WK_MODE_ENFORCE ? inspect->on.table_full : WK_ON_PASS;
+	enum wk_on on = on_no_room(inspect, place);
 
 	if (on != WK_ON_DROP)
 		wk_flow_syn_del(inspect->syns, start->hs);
 	if (on == WK_ON_RESET)
 		wk_insp_replace(inspect, seg);
-	return table_full(inspect, seg, start->key);
+	return no_room(inspect, seg, start->key, place);
 }
 
 /* The third segment makes a flow of a handshake. */
 static enum wk_reason open_flow(struct wk_inspect *inspect, const struct wk_tcp_seg *seg,
 				const struct wk_insp_start *start)
 {
-	struct wk_insp_flow *flow = start->old;
+	struct wk_insp_flow *victim, *flow;
+	enum wk_flow_room place = room(inspect, start, &victim);
 
-	if (!flow && is_full(inspect)) {
-		flow = find_closed(inspect);
-		if (!flow)
-			return stay_out(inspect, seg, start);
+	if (place != WK_FLOW_ROOM)
+		return stay_out(inspect, seg, start, place);
+	if (victim != start->old)
 		wk_count(inspect->stats, WK_CNT_CLOSED_EVICTED, 1);
-	}
-	if (flow)
-		wk_insp_forget(inspect, flow);
+	if (victim)
+		wk_insp_forget(inspect, victim);
 	flow = (struct wk_insp_flow *)wk_flow_add(inspect->table, start->key);
 	if (!flow)
-		return stay_out(inspect, seg, start);
+		return stay_out(inspect, seg, start, WK_FLOW_FULL);
 	flow->opened_ns = inspect->tcp_env.now_ns;
 	flow->passive = wk_tcp_hs_passive(start->hs);
 	flow->version = inspect->version;

@@ -59,8 +59,10 @@ static void drop_h2(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 
 void wk_insp_shed(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 {
-	if (flow->dead || wk_tcp_state(&flow->tcp) != WK_TCP_ST_ESTABLISHED)
-		drop_h2(inspect, flow);
+	if (!flow->dead && wk_tcp_state(&flow->tcp) == WK_TCP_ST_ESTABLISHED)
+		return;
+	drop_h2(inspect, flow);
+	wk_flow_release(inspect->table, &flow->entry);
 }
 
 bool wk_insp_edited(const struct wk_insp_flow *flow)
@@ -330,6 +332,7 @@ static int make_parts(struct wk_inspect *inspect, const struct wk_inspect_conf *
 	const struct wk_flow_table_conf table = {
 		.name = conf->name,
 		.max_flows = conf->max_flows,
+		.flows_per_source = conf->flows_per_source,
 		.entry_size_b = sizeof(struct wk_insp_flow),
 		.secret = (uint32_t)conf->secret,
 		.socket_id = conf->socket_id,

@@ -114,7 +114,7 @@ bool wk_insp_take(struct wk_insp_bucket *bucket, uint32_t per_s, uint64_t now_ns
 /* Makes a flow the one at hand for work that no packet brought. */
 void wk_insp_enter(struct wk_inspect *inspect, struct wk_insp_flow *flow, uint64_t now_ns);
 /* Gives back what nobody will ask for again: the HTTP/2 state of a flow whose bytes are no longer
- * shown to it, or in whose place a new connection has begun. */
+ * shown to it, and its place among the connections of its source. */
 void wk_insp_shed(struct wk_inspect *inspect, struct wk_insp_flow *flow);
 /* Client and server no longer see the same bytes, or would not if we stepped aside. */
 bool wk_insp_edited(const struct wk_insp_flow *flow);

@@ -53,6 +53,7 @@ void wk_inspect_usage(const struct wk_inspect *inspect, struct wk_inspect_usage 
 {
 	usage->flows = wk_flow_count(inspect->table);
 	usage->flows_max = wk_flow_capacity(inspect->table);
+	usage->sources = wk_flow_sources(inspect->table);
 	usage->syns = wk_flow_syn_count(inspect->syns);
 	usage->syns_max = wk_flow_syn_capacity(inspect->syns);
 	wk_mem_usage(inspect->mem, &usage->mem);

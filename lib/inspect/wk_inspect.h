@@ -21,12 +21,14 @@
 
 enum wk_on { WK_ON_RESET = 0, WK_ON_DROP = 1, WK_ON_PASS = 2 };
 
-/* What an exceptional situation leads to, in mode enforce. A table_full of pass lets a SYN through
- * that nobody will follow: its next packet is judged by mid_stream. protocol_error, tls and http1
- * can only pass as long as no call has been taken out of the connection; else it is reset. */
+/* What an exceptional situation leads to, in mode enforce. A table_full (or source_full) of pass
+ * lets a SYN through that nobody will follow: its next packet is judged by mid_stream.
+ * protocol_error, tls and http1 can only pass as long as no call has been taken out of the
+ * connection; else it is reset. */
 struct wk_inspect_on {
 	enum wk_on mid_stream;
 	enum wk_on table_full;
+	enum wk_on source_full;
 	enum wk_on protocol_error;
 	enum wk_on tls;
 	enum wk_on http1;
@@ -80,9 +82,10 @@ struct wk_inspect_conf {
 	const char *name; /* unique in the process */
 	uint32_t lcore;   /* number of this one among those that share the upper half of secret */
 	uint32_t max_flows;
-	uint32_t max_syns; /* handshakes under way that are remembered; rounded up */
-	uint64_t syn_ns;   /* how long */
-	uint64_t held_b;   /* arena */
+	uint32_t flows_per_source; /* 0: any number */
+	uint32_t max_syns;         /* handshakes under way that are remembered; rounded up */
+	uint64_t syn_ns;           /* how long */
+	uint64_t held_b;           /* arena */
 	struct wk_tcp_limits tcp;
 	struct wk_h2_limits h2;
 	struct wk_inspect_on on;
@@ -164,7 +167,8 @@ uint32_t wk_inspect_flows(struct wk_inspect *inspect, uint32_t *pos, struct wk_i
 struct wk_inspect_usage {
 	uint32_t flows;
 	uint32_t flows_max;
-	uint32_t syns; /* handshakes under way */
+	uint32_t sources; /* of the flows, where they are counted */
+	uint32_t syns;    /* handshakes under way */
 	uint32_t syns_max;
 	struct wk_mem_usage mem;
 };

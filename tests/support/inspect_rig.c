@@ -177,6 +177,7 @@ struct rig *rig_new(const struct rig_conf *conf)
 	struct wk_inspect_conf inspect = {
 		.name = name,
 		.max_flows = conf->max_flows,
+		.flows_per_source = conf->flows_per_source,
 		.max_syns = 64,
 		.syn_ns = 30 * S,
 		.held_b = 1 << 20,

@@ -30,6 +30,7 @@ struct rig_conf {
 	struct wk_inspect_on on;
 	uint32_t lcore;
 	uint32_t max_flows;
+	uint32_t flows_per_source;
 	uint32_t mtu_b;
 };
 /* IPv4, no tags, timestamps, enforce, drop, http-403, all `on` reset, 16 flows. */

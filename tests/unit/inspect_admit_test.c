@@ -209,6 +209,70 @@ static void a_table_that_fills_up_ends_a_third_segment_as_configured(void **stat
 	}
 }
 
+/* A source is an IPv4 address, or an IPv6 /64. */
+static void one_source_has_so_many_connections(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 2 * N_STRAYS; i++) {
+		const struct stray_case *want = &strays[i % N_STRAYS];
+		struct rig_conf conf = rig_conf_default;
+		struct rig *rig;
+
+		conf.pair.ip_version = i < N_STRAYS ? 4 : 6;
+		conf.on.source_full = want->on;
+		conf.flows_per_source = 3;
+		rig = rig_new(&conf);
+		fill(rig, 3);
+		assert_int_equal(rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0), want->verdict);
+		assert_int_equal(rig->n_out, want->n_out);
+		assert_int_equal(rig->pair.end[WK_C2S].reset, want->on == WK_ON_RESET);
+		assert_int_equal(rig->stats.reason[WK_DROP_SOURCE_FULL],
+				 want->on == WK_ON_PASS ? 0 : 1);
+		assert_int_equal(rig_syns(rig), 0);
+		/* Its neighbour is another source with IPv4, and the same with IPv6. */
+		rig->pair.conf.client_host++;
+		another(rig);
+		rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0);
+		assert_int_equal(rig_syns(rig), i < N_STRAYS);
+		rig_free(rig);
+	}
+}
+
+/* Four handshakes at once, where there is room for three. */
+static void a_source_is_counted_again_at_the_third_segment(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	static struct pair pairs[4];
+	struct rig *rig;
+
+	(void)state;
+	conf.flows_per_source = 3;
+	conf.on.source_full = WK_ON_DROP;
+	rig = rig_new(&conf);
+	for (int i = 0; i < 4; i++) {
+		another(rig);
+		rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0);
+		rig_send(rig, WK_S2C, PAIR_SYN | PAIR_ACK, NULL, 0);
+		pairs[i] = rig->pair;
+	}
+	for (int i = 0; i < 4; i++) {
+		rig->pair = pairs[i];
+		assert_int_equal(rig_ack(rig, WK_C2S),
+				 i < 3 ? WK_INSPECT_FORWARD : WK_INSPECT_FREE);
+	}
+	assert_int_equal(rig->stats.reason[WK_DROP_SOURCE_FULL], 1);
+	assert_int_equal(rig_flows(rig), 3);
+	/* One of the three ends: the fourth, whose segment comes again, has its place. */
+	pairs[3] = rig->pair;
+	rig->pair = pairs[0];
+	rig->pair.end[WK_C2S].nxt = rig->pair.end[WK_C2S].isn + 1;
+	rig_send(rig, WK_C2S, PAIR_RST | PAIR_ACK, NULL, 0);
+	rig->pair = pairs[3];
+	assert_int_equal(rig_ack(rig, WK_C2S), WK_INSPECT_FORWARD);
+	assert_int_equal(rig_flows(rig), 4);
+	rig_free(rig);
+}
+
 static void a_connection_that_is_over_makes_room_in_a_full_table(void **state)
 {
 	(void)state;
@@ -401,6 +465,8 @@ int main(void)
 		cmocka_unit_test(an_unlisted_source_may_get_replies_instead),
 		cmocka_unit_test(a_full_table_ends_a_syn_as_configured),
 		cmocka_unit_test(a_table_that_fills_up_ends_a_third_segment_as_configured),
+		cmocka_unit_test(one_source_has_so_many_connections),
+		cmocka_unit_test(a_source_is_counted_again_at_the_third_segment),
 		cmocka_unit_test(a_connection_that_is_over_makes_room_in_a_full_table),
 		cmocka_unit_test(a_handshake_that_does_not_finish_is_forgotten),
 		cmocka_unit_test(a_tombstone_stands_until_the_next_connection_does),
