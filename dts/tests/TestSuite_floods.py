@@ -38,7 +38,7 @@ REFUSALS = {
               ("drop_srv_syn", "drop_syn_in_est", "drop_badack", "drop_paws", "drop_hs",
                "drop_badflags", "absorb_old")),
     "strangers": (("drop_unlisted",), ()),
-    "syn": ((), ("drop_table_full", "drop_hs", "drop_flow_cap", "drop_source_cap")),
+    "syn": ((), ("drop_table_full", "drop_hs", "drop_source_full")),
 }
 
 

@@ -57,16 +57,16 @@ static int create_hash(const struct wk_flow_table_conf *conf, struct sources *so
 	sources->hash = rte_hash_create(&params);
 	if (!sources->hash)
 		return rte_errno == EINVAL || rte_errno == EEXIST ? -EINVAL : -ENOMEM;
-	sources->count = rte_calloc_socket(
-		"wk_source", (size_t)rte_hash_max_key_id(sources->hash) + 1,
-		sizeof(sources->count[0]), RTE_CACHE_LINE_SIZE, conf->socket_id);
+	sources->count =
+		rte_calloc_socket("wk_source", (size_t)rte_hash_max_key_id(sources->hash) + 1,
+				  sizeof(sources->count[0]), RTE_CACHE_LINE_SIZE, conf->socket_id);
 	return sources->count ? 0 : -ENOMEM;
 }
 
 int sources_create(const struct wk_flow_table_conf *conf, struct sources **sources)
 {
-	struct sources *new = rte_zmalloc_socket("wk_source", sizeof(*new), RTE_CACHE_LINE_SIZE,
-						 conf->socket_id);
+	struct sources *new =
+		rte_zmalloc_socket("wk_source", sizeof(*new), RTE_CACHE_LINE_SIZE, conf->socket_id);
 	int rc;
 
 	*sources = NULL;

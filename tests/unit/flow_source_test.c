@@ -252,8 +252,9 @@ static void keys_that_collide_under_one_secret_do_not_under_another(void **state
 	search(keys, KEYS, mask);
 	known = walk(keys, KEYS, FLOWS, SECRET);
 	unknown = walk(keys, KEYS, FLOWS, OTHER);
-	print_message("%u keys of one hash: %u compares a look-up at most, %u under another secret\n",
-		      KEYS, known.most, unknown.most);
+	print_message(
+		"%u keys of one hash: %u compares a look-up at most, %u under another secret\n",
+		KEYS, known.most, unknown.most);
 	assert_true(known.most > KEYS / 2); /* the search found what it was to find */
 	assert_true(known.most <= KEYS);
 	assert_true(unknown.most <= 2);

@@ -129,8 +129,8 @@ static void a_flood_takes_the_oldest_first(void **state)
 		young += get(syns, n, NOW + FLOOD) != NULL;
 	for (uint32_t n = FLOOD - 4 * N; n < FLOOD - 3 * N; n++)
 		old += get(syns, n, NOW + FLOOD) != NULL;
-	/* A quarter of the cache later, nearly everything is still there; after three times, nothing
-	 * much. */
+	/* A quarter of the cache later, nearly everything is still there; after three times,
+	 * nothing much. */
 	assert_true(young >= N / 4 - N / 400);
 	assert_true(old < N / 100);
 	wk_flow_syns_free(syns);
