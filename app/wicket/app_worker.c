@@ -50,6 +50,8 @@ static void tcp_limits(const struct wk_conf *conf, struct wk_tcp_limits *tcp)
 	tcp->insert_total_ns = conf->limits.insert_total_s * WK_NS_PER_S;
 	tcp->closed_ns = conf->limits.closed_s * WK_NS_PER_S;
 	tcp->idle_ns = conf->limits.idle_s * WK_NS_PER_S;
+	tcp->keepalive_ns = conf->limits.keepalive_s * WK_NS_PER_S;
+	tcp->keepalive_probes = conf->limits.keepalive_probes;
 }
 
 static void h2_limits(const struct wk_conf *conf, struct wk_h2_limits *h2)

@@ -169,7 +169,9 @@ static const struct key limits_keys[] = {
 	LIMIT(insert_wait_s, 1, 600, 30, "s", "wait of a reply while nothing moves, then reset"),
 	LIMIT(insert_total_s, 1, 7200, 900, "s", "whole wait of a reply for room, then reset"),
 	LIMIT(closed_s, 1, 600, 60, "s", "memory of a closed connection"),
-	LIMIT(idle_s, 7440, 604800, 7440, "s", "silence that ends a connection, 2 h 4 min at least"),
+	LIMIT(idle_s, 7440, 604800, 7440, "s", "silence after which both sides are asked, 2 h 4 min at least"),
+	LIMIT(keepalive_s, 1, 600, 15, "s", "between two such keepalives"),
+	LIMIT(keepalive_probes, 0, 20, 5, "times", "keepalives that may stay without answer; then reset"),
 	LIMIT(syn_s, 1, 600, 30, "s", "time for one step of a handshake"),
 	{ .name = NULL },
 };

@@ -179,6 +179,8 @@ struct wk_conf {
 		uint32_t insert_total_s;
 		uint32_t closed_s;
 		uint32_t idle_s;
+		uint32_t keepalive_s;
+		uint32_t keepalive_probes;
 		uint32_t syn_s;
 	} limits;
 	struct {

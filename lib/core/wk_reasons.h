@@ -110,6 +110,8 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_FLOWS_RESET, flows_reset, "guarded connections reset by policy or limit")            \
 	X(CNT_SYN_EVICTED, syn_evicted, "handshakes that made room for another one")               \
 	X(CNT_CLOSED_EVICTED, closed_evicted, "closed connections forgotten for a new one")        \
+	X(CNT_KEEPALIVES, keepalives, "keepalives sent into silent connections")                   \
+	X(CNT_IDLE_ENDED, idle_ended, "connections that ended in silence")                         \
 	X(CNT_MID_STREAM, mid_stream, "connections met in the middle")                             \
 	X(CNT_REPLIES, replies, "replies to denied calls inserted")                                \
 	X(CNT_RST_STREAMS, rst_streams, "RST_STREAM frames inserted")                              \

@@ -21,6 +21,8 @@ const struct wk_tcp_limits wk_tcp_limits_default = {
 	.insert_total_ns = 900 * S_NS,
 	.closed_ns = 60 * S_NS,
 	.idle_ns = 7440 * S_NS,
+	.keepalive_ns = 15 * S_NS,
+	.keepalive_probes = 5,
 };
 
 static void established(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
@@ -87,13 +89,17 @@ void wk_tcp_input(struct wk_tcp_flow *flow, enum wk_dir dir, const struct wk_tcp
 	struct ctx c = { .flow = flow, .env = env, .result = result };
 
 	*result = (struct wk_tcp_result){ .verdict = WK_TCP_FORWARD, .reason = WK_FWD_GUARDED };
-	flow->last_ns = env->now_ns;
 	if (flow->state == WK_TCP_ST_UNTRACKED)
 		return;
 	if (flow->state == WK_TCP_ST_CLOSED) {
 		close_tombstone(&c, dir, seg);
 	} else {
 		input(&c, dir, seg);
+		/* What does not count keeps no connection alive either. */
+		if (result->verdict != WK_TCP_DROP || flow->passive) {
+			flow->last_ns = env->now_ns;
+			idle_heard(flow, dir);
+		}
 	}
 	if (flow->passive) {
 		check_unread(flow, dir, seg, result);
@@ -110,7 +116,7 @@ static uint64_t state_deadline(const struct wk_tcp_flow *flow, const struct wk_t
 		return flow->since_ns + limits->closed_ns;
 	default:
 		return flow->both_closed ? flow->since_ns + limits->closed_ns
-					 : flow->last_ns + limits->idle_ns;
+					 : idle_due(flow, limits);
 	}
 }
 
@@ -164,8 +170,12 @@ bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 	struct ctx c = { .flow = flow, .env = env };
 
 	if (env->now_ns >= state_deadline(flow, env->limits)) {
-		if (flow->state == WK_TCP_ST_ESTABLISHED && !flow->both_closed)
+		if (flow->state == WK_TCP_ST_ESTABLISHED && !flow->both_closed) {
+			if (idle_probe(&c))
+				return true;
+			wk_count(env->stats, WK_CNT_IDLE_ENDED, 1);
 			wk_tcp_reset(flow, env, NULL, 0);
+		}
 		return false;
 	}
 	for (int d = 0; d < WK_DIRS && !c.fatal; d++) {

@@ -267,6 +267,15 @@ void invariant_check(struct ctx *c);
 /* A SYN inside an established connection. @return false: go on with it as with any segment. */
 bool handshake_syn_inside(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
 
+/* idle.c */
+/* When the silence has lasted long enough, or the next question is due. */
+uint64_t idle_due(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits);
+/* A packet of dir's sender has been taken. */
+void idle_heard(struct wk_tcp_flow *flow, enum wk_dir dir);
+/* Asks those that have not answered. @return false when that has been done often enough, and the
+ * connection ends. */
+bool idle_probe(struct ctx *c);
+
 /* close.c */
 void close_rst(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
 void close_fail(struct ctx *c);

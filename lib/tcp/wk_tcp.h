@@ -48,9 +48,11 @@ struct wk_tcp_limits {
 	uint64_t rto_max_ns;     /* ceiling of its exponential growth */
 	uint32_t owned_retries;  /* retransmissions of one owned byte before both sides are reset */
 	uint64_t insert_wait_ns; /* wait of an insertion while nothing moves (30 s), then reset */
-	uint64_t insert_total_ns; /* and its whole wait (900 s) */
-	uint64_t closed_ns;       /* life of a tombstone (60 s) */
-	uint64_t idle_ns;         /* silence after which an established flow ends (>= 7440 s) */
+	uint64_t insert_total_ns;  /* and its whole wait (900 s) */
+	uint64_t closed_ns;        /* life of a tombstone (60 s) */
+	uint64_t idle_ns;          /* silence after which both sides are asked (>= 7440 s) */
+	uint64_t keepalive_ns;     /* between two such questions */
+	uint32_t keepalive_probes; /* so many; then a flow ends whose sides do not both answer */
 };
 
 /* Sensible values for all of them. */

@@ -91,7 +91,10 @@ struct wk_tcp_flow {
 	bool both_closed; /* both FINs acknowledged: only stragglers are served */
 	bool resyn;       /* a client's SYN inside the connection waits for the server's word */
 	uint32_t resyn_isn;
-	uint64_t last_ns;   /* last packet */
+	uint64_t last_ns;   /* last packet that was not dropped */
+	uint64_t probe_ns;  /* when silent sides are asked again */
+	uint8_t probes;     /* questions so far, 0: none since anything was said */
+	uint8_t heard;      /* bits of the senders that have spoken since the first one */
 	uint64_t since_ns;  /* of the present state */
 	uint64_t answer_ns; /* last ACK sent to answer what brought nothing */
 	uint64_t again_ns;  /* until when the answers to bytes that came again are spent */
