@@ -468,6 +468,12 @@ static void ask_instead(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg 
 		emit_ack(c, dir, seg, stream(c->flow, dir)->b_out - 1);
 }
 
+/* One with its garbage byte: others are bare ACKs. */
+static bool is_keepalive(const struct wk_tcp_half *half, const struct wk_tcp_seg *seg, int64_t at)
+{
+	return seg->data_len_b == 1 && at + 1 == (int64_t)half->acked_in && !is_fin(seg);
+}
+
 void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		const struct ack_news *news)
 {
@@ -479,14 +485,11 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	uint32_t emitted = c->emitted[dir];
 	uint64_t end;
 
-	if (at < 1) {
-		/* Before the first byte: nothing in it can be new. A keepalive before any data is.
-		 */
-		if (seg->data_len_b > 0 || is_fin(seg)) {
-			close_answer(c, wk_dir_flip(dir));
-			set_absorb(c->result, WK_ABSORB_OLD);
-			return;
-		}
+	/* Before the first byte nothing can be new, but for a keepalive before any data. */
+	if (at < 1 && (seg->data_len_b > 0 || is_fin(seg)) && !is_keepalive(half, seg, at)) {
+		close_answer(c, wk_dir_flip(dir));
+		set_absorb(c->result, WK_ABSORB_OLD);
+		return;
 	}
 	check_copies(c, dir, seg, in);
 	accept_stamp(c, dir, seg, in);
@@ -497,9 +500,9 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	end = in + seg->data_len_b;
 	if (in < half->e_in)
 		half->drained_out = 0; /* sent twice: its sender waits for every ACK */
-	if (seg->data_len_b == 1 && in + 1 == half->acked_in && !is_fin(seg)) {
-		/* A keepalive with its garbage byte: the receiver is asked without it, since only
-		 * its answer says that it is alive. */
+	if (is_keepalive(half, seg, at)) {
+		/* The receiver is asked without its byte, since only its answer says that it is
+		 * alive. */
 		emit_ack(c, dir, seg, half->b_out - 1);
 		set_absorb(c->result, WK_ABSORB_OLD);
 		return;

@@ -100,7 +100,8 @@ static void note_ack(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *
 		int64_t left = wk_seq_unwrap(half->isn, seg->sack[i].left, half->ack_max);
 		int64_t right = wk_seq_unwrap(half->isn, seg->sack[i].right, half->ack_max);
 
-		if (left >= 1 && right > left && (uint64_t)right <= half->end_out)
+		/* It may be about what leaves only now: its own lie. */
+		if (left >= 1 && right > left && (uint64_t)right <= TAP_MAX_B)
 			ranges_add(&half->sacked, (uint64_t)left, (uint64_t)right);
 	}
 }

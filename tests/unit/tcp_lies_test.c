@@ -145,6 +145,20 @@ static void an_insertion_behind_what_went_on_out_of_order_is_sent_at_once(void *
 	close_world(&w);
 }
 
+/* Only the server's answer says that it is alive: one of ours would not. */
+static void a_keepalive_before_the_first_byte_reaches_the_server(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	give(&w, WK_C2S, ISN_C, WK_TCP_ACK, "?");
+	assert_int_equal(w.result.reason, WK_ABSORB_OLD);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, ISN_C, w.c_ack, "");
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +171,7 @@ int main(void)
 			a_guess_at_the_clients_number_does_not_keep_a_flow_from_being_enforced),
 		cmocka_unit_test(bytes_that_are_read_after_their_acknowledgement_are_doubtful),
 		cmocka_unit_test(an_insertion_behind_what_went_on_out_of_order_is_sent_at_once),
+		cmocka_unit_test(a_keepalive_before_the_first_byte_reaches_the_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
