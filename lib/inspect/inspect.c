@@ -77,19 +77,11 @@ bool wk_insp_edited(const struct wk_insp_flow *flow)
 	return info.deleting || info.reencoding;
 }
 
-uint64_t wk_insp_rest_ns(const struct wk_inspect *inspect, const struct wk_insp_flow *flow)
-{
-	if (flow->rested || !flow->h2 || !wk_h2_awake(flow->h2))
-		return UINT64_MAX;
-	return flow->last_ns + inspect->h2_limits.rest_ns;
-}
-
 uint64_t wk_insp_deadline(const struct wk_inspect *inspect, const struct wk_insp_flow *flow)
 {
 	if (flow->dead)
 		return flow->last_ns + inspect->tcp_limits.closed_ns;
-	return RTE_MIN(wk_tcp_deadline(&flow->tcp, &inspect->tcp_limits),
-		       wk_insp_rest_ns(inspect, flow));
+	return RTE_MIN(wk_tcp_deadline(&flow->tcp, &inspect->tcp_limits), flow->rest_ns);
 }
 
 void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow)
@@ -184,7 +176,6 @@ static enum wk_reason input(struct wk_inspect *inspect, struct wk_insp_flow *flo
 	flow->service = inspect->service;
 	flow->version = inspect->version;
 	flow->last_ns = inspect->tcp_env.now_ns;
-	flow->rested = false;
 	flow->packets[dir]++;
 	flow->bytes[dir] += inspect->pkt->frame_len_b;
 
@@ -195,6 +186,7 @@ static enum wk_reason input(struct wk_inspect *inspect, struct wk_insp_flow *flo
 	if (inspect->stats->counter[WK_CNT_FLOWS_RESET] != resets)
 		wk_insp_event_conn(inspect, flow, &flow->entry.key, reason);
 	wk_insp_shed(inspect, flow);
+	wk_insp_rest(inspect, flow);
 	wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 	return reason;
 }

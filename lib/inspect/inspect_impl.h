@@ -26,6 +26,9 @@ struct wk_insp_flow {
 	/* Hot: looked at for every packet. */
 	struct wk_h2_conn *h2; /* NULL until the first byte of payload */
 	uint64_t last_ns;
+	/* When it is looked at again whether the HTTP/2 state can be packed away. Not moved by
+	 * every packet: that would be two neighbours in the wheel each time. UINT64_MAX: never. */
+	uint64_t rest_ns;
 	uint64_t packets[WK_DIRS];
 	uint64_t bytes[WK_DIRS];
 	uint64_t version; /* of the policy that `service` is a number of */
@@ -41,8 +44,6 @@ struct wk_insp_flow {
 	bool dead;
 	/* Inside the payload of a frame that passes: its stream should not end here. */
 	bool inside[WK_DIRS];
-	/* Has been quiet: what could be packed away was. */
-	bool rested;
 	/* A reset of ours has been told. */
 	bool told;
 	/* Some link of the path takes less than every path must: what is built may be cut up. */
@@ -118,8 +119,8 @@ void wk_insp_enter(struct wk_inspect *inspect, struct wk_insp_flow *flow, uint64
 void wk_insp_shed(struct wk_inspect *inspect, struct wk_insp_flow *flow);
 /* Client and server no longer see the same bytes, or would not if we stepped aside. */
 bool wk_insp_edited(const struct wk_insp_flow *flow);
-/* When the HTTP/2 state of a flow is to be packed away; UINT64_MAX: it needs no more of it. */
-uint64_t wk_insp_rest_ns(const struct wk_inspect *inspect, const struct wk_insp_flow *flow);
+/* After a packet or a timer: packs the HTTP/2 state of a quiet flow away, or sees when to look. */
+void wk_insp_rest(struct wk_inspect *inspect, struct wk_insp_flow *flow);
 uint64_t wk_insp_deadline(const struct wk_inspect *inspect, const struct wk_insp_flow *flow);
 /* Forgets a flow and everything it holds. */
 void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow);

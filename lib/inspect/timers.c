@@ -7,6 +7,21 @@
 
 #define FAREWELL_MAX_B 256u
 
+void wk_insp_rest(struct wk_inspect *inspect, struct wk_insp_flow *flow)
+{
+	uint64_t now_ns = inspect->tcp_env.now_ns;
+	uint64_t quiet_ns = flow->last_ns + inspect->h2_limits.rest_ns;
+	bool awake = flow->h2 && wk_h2_awake(flow->h2);
+
+	if (awake && flow->rest_ns == UINT64_MAX) {
+		flow->rest_ns = quiet_ns;
+	} else if (flow->rest_ns <= now_ns) {
+		if (awake && quiet_ns <= now_ns)
+			wk_h2_fold(flow->h2, inspect->mem);
+		flow->rest_ns = awake && quiet_ns > now_ns ? quiet_ns : UINT64_MAX;
+	}
+}
+
 static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 {
 	uint64_t resets = inspect->stats->counter[WK_CNT_FLOWS_RESET];
@@ -21,10 +36,7 @@ static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 		return;
 	}
 	wk_insp_shed(inspect, flow);
-	if (wk_insp_rest_ns(inspect, flow) <= inspect->tcp_env.now_ns) {
-		wk_h2_fold(flow->h2, inspect->mem);
-		flow->rested = true;
-	}
+	wk_insp_rest(inspect, flow);
 	wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 }
 

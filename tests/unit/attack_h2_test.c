@@ -168,8 +168,10 @@ static void a_quiet_connection_is_packed_away(void **state)
 
 	(void)state;
 	expect_alive(a, 1);
+	quiet(a, 150000000ull);
 	expect_alive(a, 3);
 	assert_true(held_b(a) > before + 1024);
+	/* 200 ms after the first call, but not after the second. */
 	quiet(a, 100000000ull);
 	assert_true(held_b(a) > before + 1024);
 	quiet(a, 200000000ull);
