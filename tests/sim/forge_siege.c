@@ -128,19 +128,20 @@ static struct sim_pkt *forge_rewrite(const struct check *check, const struct sim
 	return pkt;
 }
 
-/* arg: how far in front of what has been acknowledged to its sender: what has only arrived may have
- * been dropped for want of room, and then a FIN may be there. */
+/* arg: how far in front of what the box has taken: what has only arrived may have been dropped for
+ * want of room, and then a FIN may be there. */
 static struct sim_pkt *forge_early_fin(struct sim_rng *rng, struct attack *attack,
-				       const struct check_half *half, enum wk_dir dir,
+				       const struct check *check, enum wk_dir dir,
 				       struct wk_tcp_seg *seg)
 {
-	uint64_t end = half->ack_in_max;
+	const struct judge_dir *d = &check->judge->dir[dir];
+	uint64_t end = 1 + d->in_b + d->held_b;
 
 	if (rng)
 		attack->arg = (int64_t)rng_range(rng, 2, 3000);
 	if (end < 2 || attack->arg < 2 || (uint64_t)attack->arg > end - 1)
 		return NULL;
-	seg->seq = half->isn + (uint32_t)(end - (uint64_t)attack->arg);
+	seg->seq = check->half[dir].isn + (uint32_t)(end - (uint64_t)attack->arg);
 	seg->flags = WK_TCP_FIN | WK_TCP_ACK;
 	seg->data_len_b = 0;
 	return pkt_build(dir, seg);
@@ -192,7 +193,7 @@ struct sim_pkt *forge_siege(struct sim_rng *rng, struct attack *attack, const st
 	case ATTACK_REWRITE:
 		return forge_rewrite(check, kept, seg);
 	case ATTACK_EARLY_FIN:
-		return forge_early_fin(rng, attack, &check->half[kept->dir], kept->dir, seg);
+		return forge_early_fin(rng, attack, check, kept->dir, seg);
 	case ATTACK_NO_TS:
 		if (!check->ts || seg->opts_len_b != 12)
 			return NULL;
