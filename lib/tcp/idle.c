@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* idle.c - the end of a connection in which nothing has been said for hours.
  *
- * Forgetting one whose peers still think of it would only move the reset to their next call. So both
- * are asked first, as their own keepalives would (RFC 9293 3.8.4): with a number that each has
+ * Forgetting one whose peers still think of it would only move the reset to their next call. So
+ * both are asked first, as their own keepalives would (RFC 9293 3.8.4): with a number that each has
  * acknowledged, which makes it answer with what it knows. */
 #include "internal.h"
 
