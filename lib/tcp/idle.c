@@ -35,7 +35,7 @@ bool idle_probe(struct ctx *c)
 		enum wk_dir to = (enum wk_dir)d;
 
 		/* A packet of the stream `to` is for its receiver, who speaks in the other one. */
-		if (flow->heard >> wk_dir_flip(to) & 1u)
+		if ((uint32_t)flow->heard >> wk_dir_flip(to) & 1u)
 			continue;
 		emit_ack(c, to, NULL, stream(flow, to)->b_out - 1);
 		wk_count(c->env->stats, WK_CNT_KEEPALIVES, 1);
