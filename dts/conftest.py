@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--workers", type=int, default=0,
                     help="workers of every firewall that does not say how many")
     group.addoption("--queues", choices=("apart", "any"), default="",
-                    help="which queues packets arrive on, if not as the kernel likes")
+                    help="which queues packets arrive on, if not by their ports")
     group.addoption("--long", action="store_true",
                     help="every combination where a suite has chosen some")
     group.addoption("--seed", type=int, default=0,

@@ -101,9 +101,10 @@ class Firewall:
             self._wait_ready(notify)
         if settings.queues:
             self.steer(settings.queues)
-        elif self.lab.tags and (self.conf.workers or settings.workers) > 1:
-            # Frames of the lab's tagger, an AF_PACKET socket, are hashed over the wrong bytes: by
-            # their length, among others. No NIC would tear a connection apart so.
+        elif (self.conf.workers or settings.workers) > 1:
+            # The kernel changes the queue of a connection under way: it learns what was written
+            # last, but after the answer to it has left. Frames with tags, from an AF_PACKET
+            # socket, it hashes over the wrong bytes. No NIC would tear a connection apart so.
             self.steer("ports")
         if attach:
             self.lab.attach(capture)
@@ -112,10 +113,10 @@ class Firewall:
     def steer(self, way: str) -> None:
         """Queues that packets arrive on. apart: of the clients on the first one, of the servers on
         the second; any: each frame on another one, so that they overtake each other, too; ports:
-        by the sum of both ports."""
+        by the sum of both ports; kernel: as it likes."""
         for tap, queue in ((CLIENT_TAP, 0), (SERVER_TAP, 1)):
             program = {"apart": one_queue(queue), "any": any_queue(),
-                       "ports": by_ports(len(self.lab.tags))}[way]
+                       "ports": by_ports(len(self.lab.tags)), "kernel": None}[way]
             steer(self.process.pid, tap, program)
 
     @contextlib.contextmanager

@@ -14,7 +14,7 @@ class Settings:
     case_seconds: int = 120
     patience: float = 1.0
     workers: int = 1
-    queues: str = ""  # "apart", "any": see Firewall.steer; "": as the kernel likes
+    queues: str = ""  # "apart", "any": see Firewall.steer; "": by the ports
     long: bool = False  # every combination where a suite has chosen some
     seed: int = 0  # of what a suite leaves to chance; 0: another one each time
 

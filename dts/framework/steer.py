@@ -83,15 +83,17 @@ def _descriptor(pidfd: int, pid: int, tap: str) -> int:
     raise Failed(f"process {pid} has no tap {tap}")
 
 
-def steer(pid: int, tap: str, program: Program) -> None:
-    """From now on, a program says where what the kernel sends on a tap of a process goes."""
+def steer(pid: int, tap: str, program: Program | None) -> None:
+    """From now on, a program says where what the kernel sends on a tap of a process goes; None:
+    nobody but the kernel."""
     pidfd = os.pidfd_open(pid)
     try:
-        fd, loaded = _descriptor(pidfd, pid, tap), _load(program)
+        fd, loaded = _descriptor(pidfd, pid, tap), _load(program) if program else -1
         try:
             fcntl.ioctl(fd, TUNSETSTEERINGEBPF, struct.pack("i", loaded))
         finally:
             os.close(fd)
-            os.close(loaded)
+            if program:
+                os.close(loaded)
     finally:
         os.close(pidfd)

@@ -152,6 +152,7 @@ class TestWorkers(TestSuite):
     def the_kernel_sends_a_connection_to_its_owner(self) -> None:
         """Left alone, a tap soon has every packet on the right queue: few are handed over."""
         chosen, lab, firewall, _ = self.guarded(conf=TWO)
+        firewall.steer("kernel")
         channels = self.channels(lab, chosen, 8)
         for channel in channels:
             self.right(channel.alternate(CALLS, 20), 20)
