@@ -57,11 +57,16 @@ static void learn(struct wk_inspect *inspect, enum wk_dir dir, const struct wk_p
 		  uint32_t mtu_b)
 {
 	struct wk_insp_flow *flow = inspect->flow;
+	uint16_t before_b = flow->path_mtu_b[dir];
+	uint64_t since_ns = UINT64_MAX;
 
 	if (!note(inspect, flow, dir, quoted, mtu_b))
 		return;
-	wk_tcp_too_big(&flow->tcp, dir, wk_pkt_quoted_seq(quoted), quoted_data_b(quoted),
-		       flow->path_ns[dir], &inspect->tcp_env);
+	/* What went out so far was too big, also within this burst, which has one time for all. */
+	if (flow->path_mtu_b[dir] == before_b)
+		since_ns = flow->path_ns[dir];
+	wk_tcp_too_big(&flow->tcp, dir, wk_pkt_quoted_seq(quoted), quoted_data_b(quoted), since_ns,
+		       &inspect->tcp_env);
 	wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 }
 

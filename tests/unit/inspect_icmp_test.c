@@ -344,6 +344,31 @@ static void what_is_built_fits_the_path(void **state)
 	}
 }
 
+/* A SACK in the same burst has made us send what the error is about once more, as large as before:
+ * the clock says that it went out no earlier than the path was known. */
+static void what_went_out_in_the_same_burst_is_sent_again(void **state)
+{
+	struct rig *rig = start(4, 0);
+	uint8_t error[ERROR_B], again[ERROR_B];
+	uint64_t now_ns;
+	uint32_t len_b;
+
+	(void)state;
+	rig->lose_in_256 = 256;
+	now_ns = rig->now_ns;
+	deny_many(rig, 1, 20);
+	rig->lose_in_256 = 0;
+	len_b = error_about(rig, find_out(rig, WK_S2C), 700, error);
+	memcpy(again, error, len_b);
+	rig->now_ns = now_ns;
+	assert_int_equal(rig_icmp(rig, WK_C2S, error, len_b), WK_INSPECT_FORWARD);
+	assert_in_range(largest(rig, WK_S2C), 100, 700);
+	rig->now_ns = now_ns;
+	assert_int_equal(rig_icmp(rig, WK_C2S, again, len_b), WK_INSPECT_FORWARD);
+	assert_int_equal(rig->n_out, 0);
+	rig_free(rig);
+}
+
 static void a_segment_that_is_put_together_fits_the_path(void **state)
 {
 	struct rig *rig = start(4, 0);
@@ -438,6 +463,7 @@ int main(void)
 		cmocka_unit_test(an_error_about_nothing_that_is_followed_is_plain),
 		cmocka_unit_test(a_mode_that_only_looks_leaves_errors_alone),
 		cmocka_unit_test(what_is_built_fits_the_path),
+		cmocka_unit_test(what_went_out_in_the_same_burst_is_sent_again),
 		cmocka_unit_test(a_segment_that_is_put_together_fits_the_path),
 		cmocka_unit_test(a_path_is_never_narrower_than_it_may_be),
 	};
