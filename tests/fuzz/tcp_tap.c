@@ -300,14 +300,19 @@ static void check_byte(struct tap *tap, enum wk_dir dir, uint64_t out, uint8_t b
 		must(half->first[out] == byte);
 	if (half->left[out] != 0)
 		return;
-	mark_left(half, out, byte, 2);
+	mark_left(half, out, byte, hard ? 2 : 4);
 }
 
-/* Nothing is checked of what passes unguarded, but it is remembered. */
-static void note_byte(struct tap_half *half, uint64_t out, uint8_t byte)
+/* Nothing is checked of what passes unguarded, but it is remembered: whether a receiver that has
+ * not acknowledged the byte has had a choice. */
+static void note_byte(struct tap *tap, enum wk_dir dir, uint64_t out, uint8_t byte)
 {
+	struct tap_half *half = &tap->half[dir];
+
 	if (half->left[out] == 0)
 		mark_left(half, out, byte, 1);
+	else if (half->first[out] != byte && out + 1 >= tap->flow->half[dir].b_out)
+		half->left[out] = 3;
 }
 
 static void check_data(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg, int64_t off)
@@ -324,7 +329,7 @@ static void check_data(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg
 		if (!tap->passive)
 			check_byte(tap, dir, (uint64_t)off - 1 + i, seg->data[i]);
 		else if (off + i >= 1)
-			note_byte(half, (uint64_t)(off - 1 + i), seg->data[i]);
+			note_byte(tap, dir, (uint64_t)(off - 1 + i), seg->data[i]);
 	}
 	if (off >= 1) {
 		ranges_add(&half->sent, (uint64_t)off, end);

@@ -61,7 +61,9 @@ struct tap_half {
 	uint64_t fin_in; /* where its sender may have ended it, highest */
 
 	uint8_t *first; /* byte that left at each place */
-	uint8_t *left;  /* 0: none has, 1: while nothing was to be changed, 2: else */
+	/* 0: none has, 1: while nothing was to be changed, 3: so in two versions, 2: judged and to
+	 * be kept, 4: else */
+	uint8_t *left;
 	uint64_t left_b;
 	uint64_t end_out;
 	uint64_t fin_out;

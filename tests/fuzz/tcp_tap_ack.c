@@ -136,6 +136,16 @@ void tap_before(struct tap *tap)
 	stretch(tap);
 }
 
+/* The server can have nothing else than what was read. */
+static void check_read(const struct tap_half *half, const struct wk_tcp_half *fh)
+{
+	if (half->sent.n > 0)
+		must(half->sent.r[half->sent.n - 1].to <= fh->nxt_out);
+	for (uint32_t i = 0; i < half->ref_b; i++)
+		if (half->hard[i] && (half->left[i] == 1 || half->left[i] == 3))
+			must(half->left[i] == 1 && half->first[i] == half->ref[i]);
+}
+
 /* What flowed by while nothing was to be changed has been read, as far as it counts. */
 void tap_enforced(struct tap *tap)
 {
@@ -145,8 +155,10 @@ void tap_enforced(struct tap *tap)
 		struct tap_half *half = &tap->half[d];
 		const struct wk_tcp_half *fh = &tap->flow->half[d];
 
-		if (d == WK_C2S && half->sent.n > 0)
-			must(half->sent.r[half->sent.n - 1].to <= fh->nxt_out);
+		if (d == WK_C2S)
+			check_read(half, fh);
+		ranges_clear(&half->sent);
+		ranges_add(&half->sent, 1, fh->nxt_out);
 		half->end_out = fh->nxt_out;
 		half->ack_max = fh->b_out;
 		half->told_ack = fh->acked_in;
