@@ -165,19 +165,26 @@ static void rto_timer(struct ctx *c, enum wk_dir dir)
 	own_arm(c, half);
 }
 
+/* The time of its state is over. Other timers may be due at the same moment. */
+static bool lives_on(struct ctx *c)
+{
+	const struct wk_tcp_flow *flow = c->flow;
+
+	if (flow->state != WK_TCP_ST_ESTABLISHED || flow->both_closed)
+		return false;
+	if (idle_probe(c))
+		return true;
+	wk_count(c->env->stats, WK_CNT_IDLE_ENDED, 1);
+	wk_tcp_reset(c->flow, c->env, NULL, 0);
+	return false;
+}
+
 bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 {
 	struct ctx c = { .flow = flow, .env = env };
 
-	if (env->now_ns >= state_deadline(flow, env->limits)) {
-		if (flow->state == WK_TCP_ST_ESTABLISHED && !flow->both_closed) {
-			if (idle_probe(&c))
-				return true;
-			wk_count(env->stats, WK_CNT_IDLE_ENDED, 1);
-			wk_tcp_reset(flow, env, NULL, 0);
-		}
+	if (env->now_ns >= state_deadline(flow, env->limits) && !lives_on(&c))
 		return false;
-	}
 	for (int d = 0; d < WK_DIRS && !c.fatal; d++) {
 		hold_timer(&c, (enum wk_dir)d);
 		rto_timer(&c, (enum wk_dir)d);
