@@ -51,6 +51,12 @@ static void put_sack(struct wk_tcp_out *out, const struct wk_tcp_sack *blocks, u
 	out->opts_len_b = (uint8_t)(out->opts_len_b + 4 + 8 * n);
 }
 
+/* Where what has come in order ends, judged or not. */
+static uint64_t arrived_in(const struct wk_tcp_half *half)
+{
+	return half->e_in + half->held_len_b;
+}
+
 uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir)
 {
 	const struct wk_tcp_half *acked = &flow->half[wk_dir_flip(dir)];
@@ -59,7 +65,7 @@ uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir)
 
 	/* Less than a unit cannot be told. What its sender has sent there it may have to send
 	 * again, and would do so byte by byte into a closed window. */
-	if (wnd == 0 && room > 0 && (acked->e_in > acked->acked_in || acked->ooo))
+	if (wnd == 0 && room > 0 && (arrived_in(acked) > acked->acked_in || acked->ooo))
 		wnd = 1;
 	return wnd > UINT16_MAX ? UINT16_MAX : (uint16_t)wnd;
 }

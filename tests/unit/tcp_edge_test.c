@@ -252,6 +252,28 @@ static void less_than_a_unit_of_window_is_told_as_one_while_bytes_are_out(void *
 	close_world(&w);
 }
 
+/* I3: neither is it taken back while they wait here for the rest of their frame. */
+static void a_unit_of_window_stays_told_while_bytes_are_held(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world_scaled(&w, 8, 200);
+	w.wnd[WK_S2C] = 0;
+	give(&w, WK_C2S, w.c_seq + 4, WK_TCP_ACK, "456");
+	assert_int_equal(w.n_sent, 1);
+	assert_int_equal(w.sent[0].out.wnd, 1);
+	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "h123");
+	assert_int_equal(w.result.reason, WK_ABSORB_HELD);
+	w.env.now_ns += 10 * MS;
+	give(&w, WK_C2S, w.c_seq + 30000, WK_TCP_ACK, "A");
+	assert_int_equal(w.result.reason, WK_DROP_WINDOW);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq, "");
+	assert_int_equal(w.sent[0].out.wnd, 1);
+	close_world(&w);
+}
+
 /* Without it the server would go on asking for it. */
 static void a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data(void **state)
 {
@@ -353,6 +375,7 @@ int main(void)
 		cmocka_unit_test(a_reply_waits_as_long_as_something_moves),
 		cmocka_unit_test(a_reply_waits_behind_a_hole_for_longer),
 		cmocka_unit_test(less_than_a_unit_of_window_is_told_as_one_while_bytes_are_out),
+		cmocka_unit_test(a_unit_of_window_stays_told_while_bytes_are_held),
 		cmocka_unit_test(a_congestion_mark_on_a_deleted_segment_goes_with_the_next_data),
 		cmocka_unit_test(a_congestion_mark_on_a_rebuilt_segment_goes_with_it),
 		cmocka_unit_test(a_syn_inside_a_connection_is_the_servers_to_answer),
