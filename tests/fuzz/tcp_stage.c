@@ -88,13 +88,22 @@ static uint32_t hook_farewell(void *user, uint8_t *buf, uint32_t room_b)
 }
 
 /* With TCP_FUZZ_TRACE in the environment each packet is a line. */
+static bool traced(void)
+{
+	static int asked = -1;
+
+	if (asked < 0)
+		asked = getenv("TCP_FUZZ_TRACE") != NULL;
+	return asked;
+}
+
 static void trace(const struct stage *stage, const char *what, enum wk_dir dir,
 		  const struct wk_tcp_seg *seg)
 {
 	const struct tap_half *half = &stage->tap.half[dir];
 	const struct tap_half *other = &stage->tap.half[wk_dir_flip(dir)];
 
-	if (!getenv("TCP_FUZZ_TRACE"))
+	if (!traced())
 		return;
 	fprintf(stderr, "%10.3f %-9s %s%s%s%s%s seq %u len %u ack %u wnd %u",
 		(double)stage->now_ns / 1e6, what, dir == WK_C2S ? "c>s " : "s>c ",
@@ -111,7 +120,7 @@ static void trace(const struct stage *stage, const char *what, enum wk_dir dir,
 
 static void trace_halves(const struct stage *stage)
 {
-	if (!getenv("TCP_FUZZ_TRACE"))
+	if (!traced())
 		return;
 	for (int d = 0; d < WK_DIRS; d++) {
 		const struct wk_tcp_half *half = &stage->flow.half[d];

@@ -249,13 +249,15 @@ static bool is_a_version(const struct tap *tap, enum wk_dir dir, uint64_t in, ui
 	return false;
 }
 
-/* Where the soft byte `ref` of the reference has come from. */
-static uint64_t in_of(const struct tap_half *half, uint64_t ref)
+/* Where the soft byte `ref` of the reference has come from: mostly the one behind the last. */
+static uint64_t in_of(struct tap_half *half, uint64_t ref)
 {
-	uint32_t lo = 0, hi = half->in_b;
+	uint32_t lo = 0, hi = half->in_b, next = half->last_in + 1;
 
 	if (ref >= half->ref_b)
 		return half->in_b + (ref - half->ref_b);
+	if (next < half->in_b && half->in[next].to > ref && half->in[next - 1].to <= ref)
+		return half->last_in = next;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
@@ -264,7 +266,7 @@ static uint64_t in_of(const struct tap_half *half, uint64_t ref)
 		else
 			hi = mid;
 	}
-	return lo;
+	return half->last_in = lo;
 }
 
 /* One byte at the payload offset `out`. */

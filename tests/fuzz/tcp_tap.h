@@ -55,6 +55,7 @@ struct tap_half {
 	uint32_t ref_b;
 	struct tap_in *in;
 	uint32_t in_b;
+	uint32_t last_in; /* found last */
 
 	uint8_t *versions; /* of each byte, as they have arrived: a bit each */
 	uint64_t versions_b;
