@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define ALLOW_EXPERIMENTAL_API  /* rte_eth_dev_conf_get: how else to learn what a driver made of it \
+				 */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +46,7 @@ static uint16_t device_mtu(const struct wk_port *port, const struct rte_eth_dev_
 	return (uint16_t)(port->mtu + WK_PORT_L2_B - overhead_b);
 }
 
-static int port_queues(const struct wk_port *port, uint32_t n)
+static int port_queues(const struct wk_port *port, uint32_t n, const struct rte_eth_rxconf *rxconf)
 {
 	uint16_t rx = WK_PORT_RX_DESC;
 	uint16_t tx = WK_PORT_TX_DESC;
@@ -52,11 +54,41 @@ static int port_queues(const struct wk_port *port, uint32_t n)
 	unsigned int socket = (unsigned int)port->socket_id;
 
 	for (uint16_t q = 0; q < n && rc == 0; q++) {
-		rc = rte_eth_rx_queue_setup(port->id, q, rx, socket, NULL, port->pool);
+		rc = rte_eth_rx_queue_setup(port->id, q, rx, socket, rxconf, port->pool);
 		if (rc == 0)
 			rc = rte_eth_tx_queue_setup(port->id, q, tx, socket, NULL);
 	}
 	return rc;
+}
+
+/* A driver may switch on what nobody asked for. */
+static int port_merges(const struct wk_port *port)
+{
+	struct rte_eth_conf set;
+	int rc = rte_eth_dev_conf_get(port->id, &set);
+	const char *why;
+
+	if (rc != 0)
+		return port_failed(port, "cannot be asked for its configuration", rc);
+	why = wk_port_rx_refuse(&set);
+	if (!why)
+		return 0;
+	WK_LOG(port, ERR, "port %s (%s): %s\n", port->name, port->device, why);
+	return -ENOTSUP;
+}
+
+/* So may the kernel, by default. */
+static int kernel_merges(const struct wk_port *port, const char *device)
+{
+	char iface[WK_PORT_NAME_MAX_B];
+
+	if (!wk_port_rx_joins(device, iface, sizeof(iface)))
+		return 0;
+	WK_LOG(port, ERR,
+	       "port %s (%s): its interface hands over many segments as one frame, which no wire "
+	       "takes: ethtool -K %s gro off lro off\n",
+	       port->name, port->device, iface);
+	return -ENOTSUP;
 }
 
 static int port_mtu(const struct wk_port *port, uint16_t mtu)
@@ -85,6 +117,7 @@ static int enough_queues(const struct wk_port *port, const struct rte_eth_dev_in
 static int port_configure(struct wk_port *port, uint32_t n)
 {
 	struct rte_eth_dev_info info;
+	struct rte_eth_rxconf rxconf;
 	struct rte_eth_conf conf = { .rxmode = { .mq_mode = RTE_ETH_MQ_RX_NONE } };
 	int rc = rte_eth_dev_info_get(port->id, &info);
 
@@ -102,7 +135,11 @@ static int port_configure(struct wk_port *port, uint32_t n)
 	rc = rte_eth_dev_configure(port->id, (uint16_t)n, (uint16_t)n, &conf);
 	if (rc != 0)
 		return port_failed(port, "cannot be configured (is the MTU one it takes?)", rc);
-	rc = port_queues(port, n);
+	rc = port_merges(port);
+	if (rc != 0)
+		return rc;
+	rxconf = wk_port_rx_queue(&info, &conf);
+	rc = port_queues(port, n, &rxconf);
 	if (rc != 0)
 		return port_failed(port, "no queues", rc);
 	rc = needed_on_nic(port, "MTU", port_mtu(port, device_mtu(port, &info)));
@@ -122,6 +159,9 @@ static int port_open(struct wk_port *port, const struct wk_conf *conf,
 	snprintf(port->name, sizeof(port->name), "%s", from->name);
 	port->pci = wk_eal_device(from->device, port->device, sizeof(port->device));
 	port->mtu = from->mtu > 0 ? from->mtu : conf->mtu;
+	rc = kernel_merges(port, from->device);
+	if (rc != 0)
+		return rc;
 	rc = rte_eth_dev_get_port_by_name(port->device, &port->id);
 	if (rc != 0)
 		return port_failed(port, "no such device", rc);

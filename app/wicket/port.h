@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "wk_conf.h"
@@ -55,10 +56,22 @@ void wk_ports_close(struct wk_ports *ports);
  * EAL runs. @return NULL, logged. */
 struct rte_mempool *wk_port_pool(const struct wk_conf *conf, int socket_id);
 
-/* port_rss.c */
-
 struct rte_eth_conf;
 struct rte_eth_dev_info;
+struct rte_eth_rxconf;
+
+/* port_rx.c: no port hands over several segments in one frame. */
+
+/* Does the device receive by an interface of the kernel which joins segments? *iface is its name,
+ * as far as one is known. Before it is configured. */
+bool wk_port_rx_joins(const char *device, char *iface, size_t size_b);
+/* What is wrong with what a driver has made of its configuration. @return static text or NULL. */
+const char *wk_port_rx_refuse(const struct rte_eth_conf *set);
+/* The configuration of its queues: what was asked of the port and nothing else. */
+struct rte_eth_rxconf wk_port_rx_queue(const struct rte_eth_dev_info *info,
+				       const struct rte_eth_conf *conf);
+
+/* port_rss.c */
 
 /* Before a port is configured: asks for a symmetric hash over addresses and ports, if it can. */
 void wk_port_rss_ask(const struct rte_eth_dev_info *info, struct rte_eth_conf *conf);

@@ -178,6 +178,8 @@ static enum wk_way one_packet(struct wk_worker *worker, struct wk_pkt *pkt,
 
 	if (rte_pktmbuf_pkt_len(pkt->m) > mtu + l2_b)
 		return drop(worker, WK_DROP_OVERSIZE);
+	if (pkt->flags & WK_PKT_F_SEGMENTS)
+		return drop(worker, WK_DROP_SEGMENTS);
 	switch ((enum wk_acl_action)verdict->action) {
 	case WK_ACL_PASS:
 		return forward_plain(worker);

@@ -178,9 +178,11 @@ class TestWorkers(TestSuite):
          "port inside (net_pcap1) has 1 rx and 1 tx queues, 2 workers need one of each"),
         ("net_tap1,iface=wks", 'rss = "nic";',
          "port outside (net_tap0): a virtual device spreads by rules of its own"),
+        ("net_af_packet1,iface=lo,qpairs=2", "",
+         "port inside (net_af_packet1): its interface hands over many segments as one frame"),
     ])
     def a_port_that_cannot_is_refused_by_name(self, device: str, more: str, message: str) -> None:
-        """Too few queues; a virtual device that is to choose the worker."""
+        """Too few queues; a device that is to choose the worker; one that joins segments (GRO)."""
         lab = self.lab()
         (lab.folder / "in.pcap").write_bytes(
             b"\xd4\xc3\xb2\xa1\2\0\4\0" + bytes(8) + b"\0\0\4\0\1\0\0\0")

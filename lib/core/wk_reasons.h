@@ -25,6 +25,7 @@
 	X(ABSORB_FRAG, absorb_frag, ABSORB, "a fragment whose datagram goes on in one piece")      \
 	X(DROP_MALFORMED, drop_malformed, DROP, "lengths or headers do not fit the frame")         \
 	X(DROP_OVERSIZE, drop_oversize, DROP, "larger than the MTU of the wire")                   \
+	X(DROP_SEGMENTS, drop_segments, DROP, "in several buffers that could not be joined")       \
 	X(DROP_ACL, drop_acl, DROP, "an acl rule says drop")                                       \
 	X(DROP_DEFAULT, drop_default, DROP, "no acl rule matched and default is drop")             \
 	X(DROP_SPOOF_PORT, drop_spoof_port, DROP, "a guarded address on the wrong side")           \

@@ -427,9 +427,20 @@ static enum wk_pkt_csum l4_state(uint64_t ol_flags)
 	}
 }
 
+/* All that is read must stand in one piece: a header that goes on in another segment would be read
+ * by its receiver alone. */
+static bool join(struct rte_mbuf *m)
+{
+	if (m->nb_segs == 1)
+		return true;
+	/* What others see too is not written to. */
+	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && rte_pktmbuf_linearize(m) == 0;
+}
+
 static void parse_mbuf(struct rte_mbuf *m, struct wk_pkt *pkt)
 {
-	bool whole = m->nb_segs == 1 || rte_pktmbuf_linearize(m) == 0;
+	bool joined = join(m);
+	bool whole = joined;
 
 	if (whole && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)
 		whole = restore_tags(m);
@@ -442,7 +453,7 @@ static void parse_mbuf(struct rte_mbuf *m, struct wk_pkt *pkt)
 	} else {
 		pkt->vlan[0] = WK_PKT_VLAN_NONE;
 		pkt->vlan[1] = WK_PKT_VLAN_NONE;
-		mark(pkt, WK_PKT_F_MALFORMED);
+		mark(pkt, WK_PKT_F_MALFORMED | (joined ? 0 : WK_PKT_F_SEGMENTS));
 	}
 	pkt->ip_csum = ip_state(m->ol_flags);
 	pkt->l4_csum = l4_state(m->ol_flags);

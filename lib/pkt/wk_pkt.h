@@ -30,6 +30,7 @@
 #define WK_PKT_F_L4_PORTS   0x0100u /* sport and dport are valid */
 #define WK_PKT_F_DEEP_TAGS  0x0200u /* more than WK_PKT_TAGS_MAX tags */
 #define WK_PKT_F_ICMP_ERR   0x0400u /* an ICMP error, which quotes a packet: see wk_pkt_quoted */
+#define WK_PKT_F_SEGMENTS   0x0800u /* in several buffers that could not be joined: not read */
 
 enum wk_pkt_csum {
 	WK_PKT_CSUM_UNKNOWN = 0, /* must be computed */
@@ -67,8 +68,8 @@ struct wk_pkt {
 /* Parses one frame of contiguous bytes. Checksum states are left UNKNOWN. */
 void wk_pkt_parse(const uint8_t *frame, uint32_t len_b, struct wk_pkt *pkt);
 /* Parses n mbufs and takes their checksum verdicts from ol_flags. A frame that carries
- * RX_VLAN_STRIPPED gets its tag back first. A frame in several segments is malformed here unless
- * it can be made contiguous in place. */
+ * RX_VLAN_STRIPPED gets its tag back first. A frame in several segments is joined in the
+ * first one; where that has no room, nothing is read of it (MALFORMED and SEGMENTS). */
 void wk_pkt_parse_burst(struct rte_mbuf **mbufs, uint16_t n, struct wk_pkt *pkts);
 
 /* Makes a checksum that its sender left out (state NONE) a whole one: TCP's and UDP's, of which

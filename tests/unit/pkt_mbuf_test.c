@@ -172,7 +172,7 @@ static void segments_are_joined_where_there_is_room(void **state)
 		       frame.len_b - 100);
 		assert_int_equal(rte_pktmbuf_chain(m, tail), 0);
 		wk_pkt_parse_burst(&m, 1, &pkt);
-		assert_int_equal(pkt.flags, room ? F_TCP : WK_PKT_F_MALFORMED);
+		assert_int_equal(pkt.flags, room ? F_TCP : WK_PKT_F_MALFORMED | WK_PKT_F_SEGMENTS);
 		if (room)
 			assert_memory_equal(pkt.frame, frame.bytes, frame.len_b);
 		rte_pktmbuf_free(m);
