@@ -208,74 +208,70 @@ static void memory_grows_with_every_table(void **state)
 
 /* --- the command line --- */
 
+static const struct {
+	const char *line[12];
+	int rc;
+	enum wk_args_mode mode;
+	const char *file;
+	int n_eal;
+} lines[] = {
+	{ { "-c", "a" }, 0, WK_ARGS_RUN, "a", 0 },
+	{ { "--config=a", "--", "-l", "0" }, 0, WK_ARGS_RUN, "a", 2 },
+	{ { "-c", "a", "--" }, 0, WK_ARGS_RUN, "a", 0 },
+	{ { "-c", "a", "--", "-c", "b" }, 0, WK_ARGS_RUN, "a", 2 },
+	{ { "-t", "a" }, 0, WK_ARGS_CHECK, "a", 0 },
+	{ { "--check", "a" }, 0, WK_ARGS_CHECK, "a", 0 },
+	{ { "--dump-config" }, 0, WK_ARGS_DUMP, NULL, 0 },
+	{ { "--dump-config", "a" }, 0, WK_ARGS_DUMP, "a", 0 },
+	{ { "--dump-config=a" }, 0, WK_ARGS_DUMP, "a", 0 },
+	{ { "-e", "a", "--from", "1.1.1.1", "--to", "2.2.2.2:1", "--path", "/S/M" },
+	  0,
+	  WK_ARGS_EXPLAIN,
+	  "a",
+	  0 },
+	{ { "--explain=a", "--from=1.1.1.1", "--to=2.2.2.2:1", "--path=/S/M", "--header=a=b",
+	    "--header=c=d", "--vlan=7", "--ingress=p" },
+	  0,
+	  WK_ARGS_EXPLAIN,
+	  "a",
+	  0 },
+	{ { "-e", "a", "--from", "1.1.1.1", "--to", "2.2.2.2:1" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
+	{ { "-e", "a", "--from=1.1.1.1", "--from=1.1.1.2", "--to=2.2.2.2:1", "--path=/S/M" },
+	  -EINVAL,
+	  WK_ARGS_RUN,
+	  NULL,
+	  0 },
+	{ { "-c", "a", "--path", "/S/M" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
+	{ { "-V" }, 0, WK_ARGS_VERSION, NULL, 0 },
+	{ { "--help" }, 0, WK_ARGS_HELP, NULL, 0 },
+	{ { NULL }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
+	{ { "-c" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
+	{ { "-x" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
+	{ { "--nope" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
+	{ { "-c", "a", "b" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
+	{ { "-c", "a", "-t", "b" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
+};
+
 static void the_command_line_is_read_or_refused(void **state)
 {
-	static const struct {
-		const char *line[12];
-		int rc;
-		enum wk_args_mode mode;
-		const char *file;
-		int n_eal;
-	} rows[] = {
-		{ { "-c", "a" }, 0, WK_ARGS_RUN, "a", 0 },
-		{ { "--config=a", "--", "-l", "0" }, 0, WK_ARGS_RUN, "a", 2 },
-		{ { "-c", "a", "--" }, 0, WK_ARGS_RUN, "a", 0 },
-		{ { "-c", "a", "--", "-c", "b" }, 0, WK_ARGS_RUN, "a", 2 },
-		{ { "-t", "a" }, 0, WK_ARGS_CHECK, "a", 0 },
-		{ { "--check", "a" }, 0, WK_ARGS_CHECK, "a", 0 },
-		{ { "--dump-config" }, 0, WK_ARGS_DUMP, NULL, 0 },
-		{ { "--dump-config", "a" }, 0, WK_ARGS_DUMP, "a", 0 },
-		{ { "--dump-config=a" }, 0, WK_ARGS_DUMP, "a", 0 },
-		{ { "-e", "a", "--from", "1.1.1.1", "--to", "2.2.2.2:1", "--path", "/S/M" },
-		  0,
-		  WK_ARGS_EXPLAIN,
-		  "a",
-		  0 },
-		{ { "--explain=a", "--from=1.1.1.1", "--to=2.2.2.2:1", "--path=/S/M",
-		    "--header=a=b", "--header=c=d", "--vlan=7", "--ingress=p" },
-		  0,
-		  WK_ARGS_EXPLAIN,
-		  "a",
-		  0 },
-		{ { "-e", "a", "--from", "1.1.1.1", "--to", "2.2.2.2:1" },
-		  -EINVAL,
-		  WK_ARGS_RUN,
-		  NULL,
-		  0 },
-		{ { "-e", "a", "--from=1.1.1.1", "--from=1.1.1.2", "--to=2.2.2.2:1",
-		    "--path=/S/M" },
-		  -EINVAL,
-		  WK_ARGS_RUN,
-		  NULL,
-		  0 },
-		{ { "-c", "a", "--path", "/S/M" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
-		{ { "-V" }, 0, WK_ARGS_VERSION, NULL, 0 },
-		{ { "--help" }, 0, WK_ARGS_HELP, NULL, 0 },
-		{ { NULL }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
-		{ { "-c" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
-		{ { "-x" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
-		{ { "--nope" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
-		{ { "-c", "a", "b" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
-		{ { "-c", "a", "-t", "b" }, -EINVAL, WK_ARGS_RUN, NULL, 0 },
-	};
 	FILE *null = fopen("/dev/null", "w");
 
 	(void)state;
 	assert_non_null(null);
-	for (size_t i = 0; i < RTE_DIM(rows); i++) {
+	for (size_t i = 0; i < RTE_DIM(lines); i++) {
 		char *argv[14] = { (char *)"wicket" };
 		struct wk_args args;
 		int argc = 1;
 
-		for (int j = 0; j < 12 && rows[i].line[j]; j++)
-			argv[argc++] = (char *)(uintptr_t)rows[i].line[j];
-		assert_int_equal(wk_args_parse(argc, argv, &args, null), rows[i].rc);
-		if (rows[i].rc != 0)
+		for (int j = 0; j < 12 && lines[i].line[j]; j++)
+			argv[argc++] = (char *)(uintptr_t)lines[i].line[j];
+		assert_int_equal(wk_args_parse(argc, argv, &args, null), lines[i].rc);
+		if (lines[i].rc != 0)
 			continue;
-		assert_int_equal(args.mode, rows[i].mode);
-		assert_int_equal(args.n_eal, rows[i].n_eal);
-		if (rows[i].file)
-			assert_string_equal(args.file, rows[i].file);
+		assert_int_equal(args.mode, lines[i].mode);
+		assert_int_equal(args.n_eal, lines[i].n_eal);
+		if (lines[i].file)
+			assert_string_equal(args.file, lines[i].file);
 		else
 			assert_null(args.file);
 	}
