@@ -95,13 +95,8 @@ static void what_is_left_out_has_its_default(void **state)
 	"limits = { flows = 64; syn_s = 9; };\n"                                                   \
 	"on = { mid_stream = \"pass\"; fragment = \"pass\"; };\n"
 
-static void every_key_arrives_in_its_field(void **state)
+static void expect_general(const struct wk_conf *conf)
 {
-	struct wk_conf *conf = load(FULL);
-	const struct wk_conf_service *one = &conf->services[0];
-	static const uint8_t group[4] = { 10, 11, 0, 0 }, six[4] = { 0xfd, 0, 0, 0x11 };
-
-	(void)state;
 	assert_string_equal(conf->instance, "w2");
 	assert_int_equal(conf->workers, 3);
 	assert_int_equal(conf->rss, WK_CONF_RSS_NIC);
@@ -116,6 +111,17 @@ static void every_key_arrives_in_its_field(void **state)
 	assert_int_equal(conf->n_wires, 2);
 	assert_int_equal(conf->wires[0].client, 1);
 	assert_int_equal(conf->wires[0].server, 0);
+	assert_int_equal(conf->default_action, WK_CONF_DROP);
+	assert_int_equal(conf->events.per_second, 7);
+	assert_int_equal(conf->limits.syn_s, 9);
+	assert_int_equal(conf->on.mid_stream, WK_CONF_ON_PASS);
+	assert_int_equal(conf->on.fragment, WK_CONF_ON_PASS);
+}
+
+static void expect_services(const struct wk_conf *conf)
+{
+	const struct wk_conf_service *one = &conf->services[0];
+
 	assert_int_equal(conf->n_services, 2);
 	assert_int_equal(one->port, 50051);
 	assert_int_equal(one->mode, WK_CONF_AUDIT);
@@ -127,6 +133,13 @@ static void every_key_arrives_in_its_field(void **state)
 	assert_int_equal(one->addresses.v[1].len, 128);
 	assert_int_equal(one->at.line, 9);
 	assert_string_equal(one->at.file, path);
+	assert_int_equal(conf->services[1].mode, WK_CONF_ENFORCE);
+}
+
+static void expect_access(const struct wk_conf_service *one)
+{
+	static const uint8_t group[4] = { 10, 11, 0, 0 }, six[4] = { 0xfd, 0, 0, 0x11 };
+
 	assert_int_equal(one->n_access, 2);
 	assert_int_equal(one->access[0].at.line, 11);
 	assert_int_equal(one->access[0].from.n, 3);
@@ -136,7 +149,10 @@ static void every_key_arrives_in_its_field(void **state)
 	assert_string_equal(one->access[0].allow.v[1], "@health");
 	assert_string_equal(one->access[0].deny.v[0], "/T/*");
 	assert_int_equal(one->access[1].from.n, 1);
-	assert_int_equal(conf->services[1].mode, WK_CONF_ENFORCE);
+}
+
+static void expect_acl(const struct wk_conf *conf)
+{
 	assert_int_equal(conf->n_acl, 4);
 	assert_int_equal(conf->acl[0].proto, 17);
 	assert_int_equal(conf->acl[0].port_low, 1);
@@ -150,11 +166,17 @@ static void every_key_arrives_in_its_field(void **state)
 	assert_int_equal(conf->acl[2].port_high, 22);
 	assert_int_equal(conf->acl[3].proto, WK_CONF_PROTO_ANY);
 	assert_int_equal(conf->acl[3].from.n, 0);
-	assert_int_equal(conf->default_action, WK_CONF_DROP);
-	assert_int_equal(conf->events.per_second, 7);
-	assert_int_equal(conf->limits.syn_s, 9);
-	assert_int_equal(conf->on.mid_stream, WK_CONF_ON_PASS);
-	assert_int_equal(conf->on.fragment, WK_CONF_ON_PASS);
+}
+
+static void every_key_arrives_in_its_field(void **state)
+{
+	struct wk_conf *conf = load(FULL);
+
+	(void)state;
+	expect_general(conf);
+	expect_services(conf);
+	expect_access(&conf->services[0]);
+	expect_acl(conf);
 	wk_conf_free(conf);
 }
 
