@@ -38,6 +38,20 @@ void kit_stop(void)
 	test_eal_stop();
 }
 
+int kit_set_up(void **state)
+{
+	(void)state;
+	kit_start(program_invocation_short_name);
+	return 0;
+}
+
+int kit_tear_down(void **state)
+{
+	(void)state;
+	kit_stop();
+	return 0;
+}
+
 int kit_open(uint32_t max_datagrams, uint32_t max_mbufs)
 {
 	const struct wk_frag_conf conf = {
@@ -62,6 +76,18 @@ int kit_close(void)
 	wk_frag_free(kit.frag);
 	kit.frag = NULL;
 	return rte_mempool_in_use_count(kit.pool) == 0 ? 0 : -1;
+}
+
+int kit_open_default(void **state)
+{
+	(void)state;
+	return kit_open(8, 128);
+}
+
+int kit_close_table(void **state)
+{
+	(void)state;
+	return kit_close();
 }
 
 uint8_t kit_byte(const struct spec *spec, uint32_t at)

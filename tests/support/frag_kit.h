@@ -54,10 +54,16 @@ extern struct kit kit;
 /* EAL and a pool, once. */
 void kit_start(const char *name);
 void kit_stop(void);
+/* Both as fixtures of a group of tests. */
+int kit_set_up(void **state);
+int kit_tear_down(void **state);
 /* A fresh table and empty books. @return 0 */
 int kit_open(uint32_t max_datagrams, uint32_t max_mbufs);
 /* @return 0, or -1 when a buffer has not come back. */
 int kit_close(void);
+/* Both as fixtures of a test, with room for 8 datagrams. */
+int kit_open_default(void **state);
+int kit_close_table(void **state);
 enum wk_frag_verdict kit_input(const struct spec *spec, uint64_t now_ns);
 /* All fragments of a datagram, in order, of at most size_b bytes (a multiple of 8). */
 void kit_send_all(struct spec *spec, uint32_t size_b);
@@ -74,3 +80,4 @@ bool kit_books_even(void);
 
 #define kit_check_whole(spec) assert_true(kit_whole_is(spec))
 #define kit_account()         assert_true(kit_books_even())
+#define KIT_TEST(name)        cmocka_unit_test_setup_teardown(name, kit_open_default, kit_close_table)

@@ -84,6 +84,17 @@ void team_stop(void)
 	test_eal_stop();
 }
 
+int team_set_up(void **state)
+{
+	(void)state;
+	return team_start(program_invocation_short_name);
+}
+
+int team_tear_down(void **state)
+{
+	return test_eal_tear_down(state);
+}
+
 struct wk_snapshot *team_snapshot(const char *text)
 {
 	static uint64_t version;

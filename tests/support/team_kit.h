@@ -32,6 +32,9 @@ extern struct team team;
 /* EAL, pool and ports, once. @return 0 or -errno. */
 int team_start(const char *name);
 void team_stop(void);
+/* Both as fixtures of a group of tests. */
+int team_set_up(void **state);
+int team_tear_down(void **state);
 
 /* The next version of a file with this text. @return NULL, having said why. */
 struct wk_snapshot *team_snapshot(const char *text);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,4 +57,19 @@ static inline void test_eal_stop(void)
 	}
 	closedir(dir);
 	rmdir(folder);
+}
+
+/* Both as fixtures of a group of tests: the folder is called as the program is. */
+static inline int test_eal_set_up(void **state)
+{
+	(void)state;
+	test_eal_start(program_invocation_short_name);
+	return 0;
+}
+
+static inline int test_eal_tear_down(void **state)
+{
+	(void)state;
+	test_eal_stop();
+	return 0;
 }

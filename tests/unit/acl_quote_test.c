@@ -234,10 +234,6 @@ int main(void)
 		cmocka_unit_test(an_error_belongs_to_the_packet_it_quotes),
 		cmocka_unit_test(without_rules_an_error_is_plain),
 	};
-	int failed;
 
-	test_eal_start("acl_quote");
-	failed = cmocka_run_group_tests_name("acl_quote", tests, NULL, NULL);
-	test_eal_stop();
-	return failed;
+	return cmocka_run_group_tests_name("acl_quote", tests, test_eal_set_up, test_eal_tear_down);
 }

@@ -217,10 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_rules_agree_with_a_naive_matcher),
 	};
-	int failed;
 
-	test_eal_start("acl_random_test");
-	failed = cmocka_run_group_tests_name("acl_random", tests, NULL, NULL);
-	test_eal_stop();
-	return failed;
+	return cmocka_run_group_tests_name("acl_random", tests, test_eal_set_up,
+					   test_eal_tear_down);
 }

@@ -581,10 +581,6 @@ int main(void)
 		cmocka_unit_test(a_version_names_its_contexts_once),
 		cmocka_unit_test(a_build_above_its_bound_is_refused),
 	};
-	int failed;
 
-	test_eal_start("acl_test");
-	failed = cmocka_run_group_tests_name("acl", tests, NULL, NULL);
-	test_eal_stop();
-	return failed;
+	return cmocka_run_group_tests_name("acl", tests, test_eal_set_up, test_eal_tear_down);
 }

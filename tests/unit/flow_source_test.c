@@ -290,10 +290,7 @@ int main(void)
 		cmocka_unit_test(keys_that_collide_under_one_secret_do_not_under_another),
 		cmocka_unit_test(a_flood_of_keys_for_one_bucket_is_taken_and_found),
 	};
-	int failed;
 
-	test_eal_start("flow_source_test");
-	failed = cmocka_run_group_tests_name("flow_source", tests, NULL, NULL);
-	test_eal_stop();
-	return failed;
+	return cmocka_run_group_tests_name("flow_source", tests, test_eal_set_up,
+					   test_eal_tear_down);
 }

@@ -295,10 +295,6 @@ int main(void)
 		cmocka_unit_test(the_sweep_frees_what_is_over_and_then_rests),
 		cmocka_unit_test(nothing_is_found_that_was_not_put_in),
 	};
-	int failed;
 
-	test_eal_start("flow_syn_test");
-	failed = cmocka_run_group_tests_name("flow_syn", tests, NULL, NULL);
-	test_eal_stop();
-	return failed;
+	return cmocka_run_group_tests_name("flow_syn", tests, test_eal_set_up, test_eal_tear_down);
 }

@@ -509,10 +509,6 @@ int main(void)
 		cmocka_unit_test(a_moved_or_disarmed_timer_is_forgotten),
 		cmocka_unit_test(random_timers_agree_with_a_model),
 	};
-	int failed;
 
-	test_eal_start("flow_test");
-	failed = cmocka_run_group_tests_name("flow", tests, NULL, NULL);
-	test_eal_stop();
-	return failed;
+	return cmocka_run_group_tests_name("flow", tests, test_eal_set_up, test_eal_tear_down);
 }

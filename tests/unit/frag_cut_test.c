@@ -137,31 +137,13 @@ static void a_packet_that_has_no_buffer_is_counted(void **state)
 	assert_int_equal(kit.stats.reason[WK_DROP_NO_MBUF], 2);
 }
 
-static int open_default(void **state)
-{
-	(void)state;
-	return kit_open(8, 128);
-}
-
-static int close_table(void **state)
-{
-	(void)state;
-	return kit_close();
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_default, close_table)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_large_segment_is_cut_as_its_sender_would_have_done),
-		TEST(what_must_be_one_packet_is_not_cut),
-		TEST(a_packet_that_has_no_buffer_is_counted),
+		KIT_TEST(a_large_segment_is_cut_as_its_sender_would_have_done),
+		KIT_TEST(what_must_be_one_packet_is_not_cut),
+		KIT_TEST(a_packet_that_has_no_buffer_is_counted),
 	};
-	int failed;
 
-	kit_start("frag_cut_test");
-	failed = cmocka_run_group_tests_name("frag_cut", tests, NULL, NULL);
-	kit_stop();
-	return failed;
+	return cmocka_run_group_tests_name("frag_cut", tests, kit_set_up, kit_tear_down);
 }

@@ -7,18 +7,6 @@
 
 #include "frag_kit.h"
 
-static int open_default(void **state)
-{
-	(void)state;
-	return kit_open(8, 128);
-}
-
-static int close_table(void **state)
-{
-	(void)state;
-	return kit_close();
-}
-
 #define V4_DATA_B 100u
 
 /* One fragment: bytes [off, off + len) of the datagram, as a sender sends it. */
@@ -455,34 +443,28 @@ static void wrong_sizes_are_refused(void **state)
 	wk_frag_free(NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_default, close_table)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_of_fragments_come_to_what_the_table_says),
 		cmocka_unit_test(the_same_in_ipv6),
-		TEST(a_datagram_is_the_one_that_was_cut),
-		TEST(a_datagram_above_65535_bytes_ends),
-		TEST(what_tells_datagrams_apart),
-		TEST(ipv6_does_not_look_at_the_protocol_of_later_fragments),
-		TEST(headers_in_front_of_the_fragment_header_stay),
-		TEST(an_ipv6_first_fragment_holds_all_headers),
-		TEST(a_bad_header_checksum_is_dropped),
-		TEST(congestion_marks_are_not_lost),
-		TEST(more_than_64_fragments_are_too_many),
-		TEST(a_flood_of_first_fragments_stays_in_its_bounds),
-		TEST(buffers_are_bounded_apart_from_datagrams),
-		TEST(what_waits_too_long_is_given_up),
-		TEST(an_overlap_is_remembered_no_longer_than_a_datagram),
-		TEST(nothing_is_held_against_an_open_datagram),
-		TEST(one_enforced_fragment_closes_a_datagram),
+		KIT_TEST(a_datagram_is_the_one_that_was_cut),
+		KIT_TEST(a_datagram_above_65535_bytes_ends),
+		KIT_TEST(what_tells_datagrams_apart),
+		KIT_TEST(ipv6_does_not_look_at_the_protocol_of_later_fragments),
+		KIT_TEST(headers_in_front_of_the_fragment_header_stay),
+		KIT_TEST(an_ipv6_first_fragment_holds_all_headers),
+		KIT_TEST(a_bad_header_checksum_is_dropped),
+		KIT_TEST(congestion_marks_are_not_lost),
+		KIT_TEST(more_than_64_fragments_are_too_many),
+		KIT_TEST(a_flood_of_first_fragments_stays_in_its_bounds),
+		KIT_TEST(buffers_are_bounded_apart_from_datagrams),
+		KIT_TEST(what_waits_too_long_is_given_up),
+		KIT_TEST(an_overlap_is_remembered_no_longer_than_a_datagram),
+		KIT_TEST(nothing_is_held_against_an_open_datagram),
+		KIT_TEST(one_enforced_fragment_closes_a_datagram),
 		cmocka_unit_test(wrong_sizes_are_refused),
 	};
-	int failed;
 
-	kit_start("frag_test");
-	failed = cmocka_run_group_tests_name("frag", tests, NULL, NULL);
-	kit_stop();
-	return failed;
+	return cmocka_run_group_tests_name("frag", tests, kit_set_up, kit_tear_down);
 }

@@ -291,6 +291,20 @@ static void a_payload_is_taken_away_whole(void **state)
 	}
 }
 
+static int start(void **state)
+{
+	test_eal_set_up(state);
+	pool = rte_pktmbuf_pool_create("pkt_mbuf_test", 255, 0, 0, 2048 + RTE_PKTMBUF_HEADROOM,
+				       SOCKET_ID_ANY);
+	return pool ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	rte_mempool_free(pool);
+	return test_eal_tear_down(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,15 +318,6 @@ int main(void)
 		cmocka_unit_test(options_are_edited_in_place),
 		cmocka_unit_test(a_payload_is_taken_away_whole),
 	};
-	int failed;
 
-	test_eal_start("pkt_mbuf_test");
-	pool = rte_pktmbuf_pool_create("pkt_mbuf_test", 255, 0, 0, 2048 + RTE_PKTMBUF_HEADROOM,
-				       SOCKET_ID_ANY);
-	if (!pool)
-		return 1;
-	failed = cmocka_run_group_tests_name("pkt_mbuf", tests, NULL, NULL);
-	rte_mempool_free(pool);
-	test_eal_stop();
-	return failed;
+	return cmocka_run_group_tests_name("pkt_mbuf", tests, start, stop);
 }

@@ -101,17 +101,9 @@ static void a_port_is_asked_for_what_it_can_alone(void **state)
 
 static int start(void **state)
 {
-	(void)state;
-	test_eal_start("port-rss-test");
+	test_eal_set_up(state);
 	pool = rte_pktmbuf_pool_create("rss", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	return pool ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	test_eal_stop();
-	return 0;
 }
 
 int main(void)
@@ -122,5 +114,5 @@ int main(void)
 		cmocka_unit_test(a_port_is_asked_for_what_it_can_alone),
 	};
 
-	return cmocka_run_group_tests_name("port_rss", tests, start, stop);
+	return cmocka_run_group_tests_name("port_rss", tests, start, test_eal_tear_down);
 }

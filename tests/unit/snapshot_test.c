@@ -397,10 +397,6 @@ int main(void)
 		cmocka_unit_test(a_bad_pattern_is_told_with_its_rule_and_line),
 		cmocka_unit_test(the_files_that_come_along_make_snapshots),
 	};
-	int failed;
 
-	test_eal_start("snapshot_test");
-	failed = cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);
-	test_eal_stop();
-	return failed;
+	return cmocka_run_group_tests_name("snapshot", tests, test_eal_set_up, test_eal_tear_down);
 }

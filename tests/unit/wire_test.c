@@ -97,19 +97,6 @@ static void the_narrower_side_of_a_wire_counts(void **state)
 	}
 }
 
-static int start(void **state)
-{
-	(void)state;
-	return team_start("wire_test");
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	team_stop();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,5 +104,5 @@ int main(void)
 		cmocka_unit_test(the_narrower_side_of_a_wire_counts),
 	};
 
-	return cmocka_run_group_tests_name("wire", tests, start, stop);
+	return cmocka_run_group_tests_name("wire", tests, team_set_up, team_tear_down);
 }

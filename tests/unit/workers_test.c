@@ -544,19 +544,6 @@ static void fragments_that_find_no_room_end_together(void **state)
 	assert_true(met);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	return team_start("workers-test");
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	team_stop();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -577,5 +564,5 @@ int main(void)
 		cmocka_unit_test(fragments_that_find_no_room_end_together),
 	};
 
-	return cmocka_run_group_tests_name("workers", tests, start, stop);
+	return cmocka_run_group_tests_name("workers", tests, team_set_up, team_tear_down);
 }

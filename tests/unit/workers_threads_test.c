@@ -149,19 +149,6 @@ static void three_workers_that_run_at_once_lose_nothing(void **state)
 	run_all(3);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	return team_start("workers-threads-test");
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	team_stop();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,5 +156,5 @@ int main(void)
 		cmocka_unit_test(three_workers_that_run_at_once_lose_nothing),
 	};
 
-	return cmocka_run_group_tests_name("workers_threads", tests, start, stop);
+	return cmocka_run_group_tests_name("workers_threads", tests, team_set_up, team_tear_down);
 }
