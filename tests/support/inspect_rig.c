@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-#include <rte_eal.h>
 #include <rte_mbuf.h>
+
+#include "test_eal.h"
 
 #define MS 1000000ull
 #define S  (1000 * MS)
@@ -31,36 +31,15 @@ const struct rig_conf rig_conf_default = {
 
 int rig_eal_start(void **state)
 {
-	char prefix[64];
-	char name[] = "inspect_test";
-	char *argv[] = { name,
-			 (char[]){ "--no-huge" },
-			 (char[]){ "-m" },
-			 (char[]){ "64" },
-			 (char[]){ "--no-pci" },
-			 (char[]){ "--no-telemetry" },
-			 (char[]){ "-l" },
-			 (char[]){ "0" },
-			 (char[]){ "--log-level=error" },
-			 prefix };
-
-	(void)state;
-	snprintf(prefix, sizeof(prefix), "--file-prefix=inspect-test-%d", (int)getpid());
-	if (rte_eal_init((int)RTE_DIM(argv), argv) < 0)
-		return -1;
+	test_eal_set_up(state);
 	pool = rte_pktmbuf_pool_create("rig", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	return pool ? 0 : -1;
 }
 
 int rig_eal_stop(void **state)
 {
-	char command[128];
-
-	(void)state;
 	rte_mempool_free(pool);
-	rte_eal_cleanup();
-	snprintf(command, sizeof(command), "rm -rf /var/run/dpdk/inspect-test-%d", (int)getpid());
-	return system(command);
+	return test_eal_tear_down(state);
 }
 
 uint32_t rig_random(struct rig *rig, uint32_t below)
@@ -244,18 +223,25 @@ void rig_wait(struct rig *rig, uint64_t ns)
 	check_account(rig);
 }
 
-enum wk_inspect_verdict rig_frame(struct rig *rig, enum wk_dir dir, uint8_t *frame, uint32_t len_b)
+/* A frame that arrives, in a buffer of its own. */
+static void receive(struct rig *rig, const uint8_t *frame, uint32_t len_b, struct wk_pkt *pkt)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	enum wk_inspect_verdict verdict;
-	struct wk_pkt pkt;
 
 	assert_non_null(m);
 	memcpy(rte_pktmbuf_append(m, (uint16_t)len_b), frame, len_b);
 	wk_count(&rig->stats, WK_CNT_RX, 1);
 	rig->n_out = 0;
 	rig->now_ns += 10000;
-	wk_pkt_parse_burst(&m, 1, &pkt);
+	wk_pkt_parse_burst(&m, 1, pkt);
+}
+
+enum wk_inspect_verdict rig_frame(struct rig *rig, enum wk_dir dir, uint8_t *frame, uint32_t len_b)
+{
+	enum wk_inspect_verdict verdict;
+	struct wk_pkt pkt;
+
+	receive(rig, frame, len_b, &pkt);
 	verdict = wk_inspect_packet(rig->inspect, &pkt, 1, 3, dir, rig->now_ns);
 	if (verdict == WK_INSPECT_FORWARD)
 		arrive(rig, dir, pkt.m, false, frame, len_b);
@@ -267,23 +253,17 @@ enum wk_inspect_verdict rig_frame(struct rig *rig, enum wk_dir dir, uint8_t *fra
 
 enum wk_inspect_verdict rig_icmp(struct rig *rig, enum wk_dir dir, uint8_t *frame, uint32_t len_b)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 	enum wk_inspect_verdict verdict;
 	struct wk_pkt pkt;
 
-	assert_non_null(m);
-	memcpy(rte_pktmbuf_append(m, (uint16_t)len_b), frame, len_b);
-	wk_count(&rig->stats, WK_CNT_RX, 1);
-	rig->n_out = 0;
-	rig->now_ns += 10000;
-	wk_pkt_parse_burst(&m, 1, &pkt);
+	receive(rig, frame, len_b, &pkt);
 	verdict = wk_inspect_icmp(rig->inspect, &pkt, 3, dir, WK_FWD_PLAIN, rig->now_ns);
 	if (verdict == WK_INSPECT_FORWARD) {
-		assert_int_equal(m->data_len, len_b);
-		memcpy(frame, rte_pktmbuf_mtod(m, void *), len_b);
+		assert_int_equal(pkt.m->data_len, len_b);
+		memcpy(frame, rte_pktmbuf_mtod(pkt.m, void *), len_b);
 		wk_count(&rig->stats, WK_CNT_TX, 1);
 	}
-	rte_pktmbuf_free(m);
+	rte_pktmbuf_free(pkt.m);
 	check_account(rig);
 	return verdict;
 }
