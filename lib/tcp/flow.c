@@ -165,18 +165,20 @@ static void rto_timer(struct ctx *c, enum wk_dir dir)
 	own_arm(c, half);
 }
 
-/* The time of its state is over. Other timers may be due at the same moment. */
+/* The time of its state is over. Other timers may be due at the same moment. Who did not answer may
+ * only have been out of reach, and still speaks in numbers of its own: a tombstone hears that. */
 static bool lives_on(struct ctx *c)
 {
-	const struct wk_tcp_flow *flow = c->flow;
+	struct wk_tcp_flow *flow = c->flow;
 
 	if (flow->state != WK_TCP_ST_ESTABLISHED || flow->both_closed)
 		return false;
 	if (idle_probe(c))
 		return true;
 	wk_count(c->env->stats, WK_CNT_IDLE_ENDED, 1);
-	wk_tcp_reset(c->flow, c->env, NULL, 0);
-	return false;
+	wk_tcp_reset(flow, c->env, NULL, 0);
+	c->fatal = true;
+	return flow->state == WK_TCP_ST_CLOSED;
 }
 
 bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)

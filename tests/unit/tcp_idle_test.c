@@ -75,7 +75,7 @@ static void a_side_that_is_gone_ends_it(void **state)
 
 		open_world(&w, false);
 		talk(&w);
-		while (ring(&w)) {
+		while (ring(&w) && wk_tcp_state(&w.flow) == WK_TCP_ST_ESTABLISHED) {
 			questions++;
 			assert_in_range(w.n_sent, 1, 2);
 			if (alive == 1)
@@ -92,6 +92,42 @@ static void a_side_that_is_gone_ends_it(void **state)
 				 alive == 0 ? 2 * questions : questions + 1);
 		close_world(&w);
 	}
+}
+
+/* It was only out of reach, and comes back with numbers that mean nothing to the other side. */
+static void late_words_meet_a_tombstone(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	talk(&w);
+	from_client(&w, "d123456789abc");
+	w.s_ack += 3;
+	give(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "");
+	w.c_ack += (uint32_t)strlen(REPLY);
+	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "");
+	assert_true(wk_tcp_edited(&w.flow));
+	while (wk_tcp_state(&w.flow) == WK_TCP_ST_ESTABLISHED)
+		assert_true(ring(&w));
+	for (int d = 0; d < WK_DIRS; d++) {
+		const struct wk_tcp_result *result;
+
+		w.env.now_ns += w.limits.closed_ns / 3;
+		w.n_sent = 0;
+		result = give(&w, (enum wk_dir)d, d == WK_C2S ? w.c_seq : w.s_seq,
+			      WK_TCP_ACK | WK_TCP_PSH, "abc");
+		assert_int_equal(result->verdict, WK_TCP_ABSORB);
+		assert_int_equal(result->reason, WK_ABSORB_CLOSED);
+		assert_int_equal(w.n_sent, 1);
+		assert_true(w.sent[0].out.flags & WK_TCP_RST);
+		assert_int_equal(w.sent[0].out.dir, wk_dir_flip((enum wk_dir)d));
+	}
+	assert_int_equal(w.stats.counter[WK_CNT_IDLE_ENDED], 1);
+	assert_int_equal(w.stats.counter[WK_CNT_FLOWS_RESET], 1);
+	/* For as long as any other. */
+	assert_false(ring(&w));
+	close_world(&w);
 }
 
 static void words_that_do_not_count_keep_nothing_alive(void **state)
@@ -128,6 +164,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_silent_connection_lives_on_if_both_sides_answer),
 		cmocka_unit_test(a_side_that_is_gone_ends_it),
+		cmocka_unit_test(late_words_meet_a_tombstone),
 		cmocka_unit_test(words_that_do_not_count_keep_nothing_alive),
 		cmocka_unit_test(a_passive_connection_is_asked_nothing),
 	};
