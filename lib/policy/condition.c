@@ -113,7 +113,8 @@ void wk_policy_facts(const struct service *service, const struct wk_policy_reque
 	}
 	facts->headers_all = facts->headers_any & ~missed;
 	facts->split |= !one_authority(&authority, &host);
-	if (authority.s == NULL || facts->split)
+	facts->unnamed = authority.len_b == 0;
+	if (facts->unnamed || facts->split)
 		return;
 	for (uint32_t i = 0; i < service->n_authorities; i++) {
 		bool limit = false;

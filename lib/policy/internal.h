@@ -128,6 +128,7 @@ void wk_policy_regex_gather(const struct wk_policy *policy, uint32_t service, co
 /* condition.c: what a request has of the conditions of a service. */
 struct facts {
 	uint64_t authorities;
+	bool unnamed;         /* no authority at all: its server may take it for any */
 	uint64_t headers_all; /* there, and each field of the name meets it */
 	uint64_t headers_any; /* one of them does */
 	bool split;           /* :authority and host do not agree, or name a user */

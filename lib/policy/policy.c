@@ -134,14 +134,14 @@ static uint32_t first_rule(const uint64_t *rules)
 static void meet(const struct service *s, const struct facts *facts, bool strict, uint64_t *rules)
 {
 	uint64_t headers = strict ? facts->headers_all : facts->headers_any;
+	uint64_t authorities = !strict && facts->unnamed ? UINT64_MAX : facts->authorities;
 
 	for (uint32_t w = 0; w < RULE_WORDS; w++) {
 		for (uint64_t left = rules[w] & s->conditional[w]; left != 0; left &= left - 1) {
 			uint32_t bit = (uint32_t)__builtin_ctzll(left);
 			const struct rule *rule = &s->rules[w * 64 + bit];
 
-			if ((rule->authorities != 0 &&
-			     (rule->authorities & facts->authorities) == 0) ||
+			if ((rule->authorities != 0 && (rule->authorities & authorities) == 0) ||
 			    (rule->headers & headers) != rule->headers)
 				rules[w] &= ~(UINT64_C(1) << bit);
 		}

@@ -276,6 +276,23 @@ static void an_authority_is_a_host_a_port_or_a_domain(void **state)
 	wk_policy_free(policy);
 }
 
+static void a_deny_by_authority_holds_where_none_is_named(void **state)
+{
+	static const char *const authorities[] = { "doors.example" };
+	static const struct row rows[] = {
+		{ "/S/Get doors.example", WK_CALL_DENIED_RULE },
+		{ "/S/Get - host=doors.example", WK_CALL_DENIED_RULE },
+		{ "/S/Get lift", WK_CALL_ALLOWED },
+		/* Its server chooses whom such a call is for. */
+		{ "/S/Get -", WK_CALL_DENIED_RULE },
+		{ "/S/Get - host=", WK_CALL_DENIED_RULE },
+	};
+	struct wk_policy *policy = of_conditions(authorities, COUNT(authorities), NULL, 0, true);
+
+	check(*state, policy, rows, COUNT(rows));
+	wk_policy_free(policy);
+}
+
 static const struct wk_policy_header_in headers[] = {
 	{ "x-tenant", "blue" },
 	{ "x-debug", NULL },
@@ -428,6 +445,7 @@ int main(void)
 		cmocka_unit_test(an_expression_that_gives_up_fails_closed),
 		cmocka_unit_test(what_is_remembered_is_of_one_policy_and_one_path),
 		cmocka_unit_test(an_authority_is_a_host_a_port_or_a_domain),
+		cmocka_unit_test(a_deny_by_authority_holds_where_none_is_named),
 		cmocka_unit_test(an_allow_needs_every_header_however_often_it_comes),
 		cmocka_unit_test(a_deny_needs_one_of_them_to_be_met),
 		cmocka_unit_test(vlan_and_wire_are_part_of_who_somebody_is),
