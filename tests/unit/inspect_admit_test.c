@@ -359,9 +359,12 @@ static void a_tombstone_stands_until_the_next_connection_does(void **state)
 static void a_syn_from_the_server_goes_nowhere(void **state)
 {
 	struct rig *rig = rig_new(&rig_conf_default);
+	struct wk_inspect_usage usage;
 
 	(void)state;
 	assert_int_equal(rig_send(rig, WK_S2C, PAIR_SYN, NULL, 0), WK_INSPECT_FREE);
+	wk_inspect_usage(rig->inspect, &usage);
+	assert_int_equal(usage.syns, 0);
 	assert_int_equal(rig->stats.reason[WK_DROP_SRV_SYN], 1);
 	assert_int_equal(rig->n_out, 0);
 	rig_free(rig);

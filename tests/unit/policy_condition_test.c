@@ -174,6 +174,24 @@ static void an_expression_that_gives_up_fails_closed(void **state)
 	wk_policy_free(denies);
 }
 
+/* What takes more steps than a path is worth gives up, also where more of them would find it. */
+static void the_steps_of_an_expression_are_bounded(void **state)
+{
+	static const char *const allow[] = { "regex:/S/(a|aa)+bd" };
+	struct wk_policy *policy = of_patterns(allow, 1, NULL, 0);
+	struct wk_policy_peer from = peer("1.2.3.4");
+	struct wk_policy_verdict verdict;
+	struct world *w = *state;
+
+	verdict = ask(w, policy, &from, "/S/aaaabd");
+	assert_int_equal(verdict.reason, WK_CALL_ALLOWED);
+	/* Some tens of thousands of ways, of which none leads on. */
+	verdict = ask(w, policy, &from, "/S/aaaaaaaaaaaaaaaaaaaacbd");
+	assert_int_equal(verdict.reason, WK_CALL_DENIED_METHOD);
+	assert_true(verdict.regex_limit);
+	wk_policy_free(policy);
+}
+
 /* More paths than are remembered, of two policies that say the opposite. */
 static void what_is_remembered_is_of_one_policy_and_one_path(void **state)
 {
@@ -210,6 +228,38 @@ static void what_is_remembered_is_of_one_policy_and_one_path(void **state)
 		}
 	wk_policy_free(policy[0]);
 	wk_policy_free(policy[1]);
+}
+
+static void what_is_remembered_is_of_one_service(void **state)
+{
+	static const char *const allow[] = { "regex:/S/A", "regex:/S/B" };
+	static const struct wk_policy_request a = { .path = { "/S/A", 4 } };
+	struct wk_prefix any = prefix("0.0.0.0", 0);
+	struct wk_policy_rule_in rules[2];
+	struct wk_policy_service_in services[2];
+	struct wk_policy_in in = { .version = 7, .services = services, .n_services = 2 };
+	struct wk_policy_peer from = peer("1.2.3.4");
+	struct wk_policy_verdict verdict;
+	struct wk_policy_source source;
+	struct wk_policy *policy;
+	struct world *w = *state;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		rules[i] = (struct wk_policy_rule_in){
+			.name = "r", .from = &any, .n_from = 1, .allow = &allow[i], .n_allow = 1
+		};
+		services[i] = (struct wk_policy_service_in){ .name = i == 0 ? "a" : "b",
+							     .rules = &rules[i],
+							     .n_rules = 1 };
+	}
+	policy = compile(&in);
+	for (uint32_t i = 0; i < 4; i++) {
+		wk_policy_source(policy, i % 2, &from, &source);
+		wk_policy_match(policy, &source, &a, w->scratch, &verdict);
+		assert_int_equal(verdict.reason,
+				 i % 2 == 0 ? WK_CALL_ALLOWED : WK_CALL_DENIED_METHOD);
+	}
+	wk_policy_free(policy);
 }
 
 static struct wk_policy *of_conditions(const char *const *authorities, uint32_t n_authorities,
@@ -443,7 +493,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_expression_meets_whole_paths_only),
 		cmocka_unit_test(an_expression_that_gives_up_fails_closed),
+		cmocka_unit_test(the_steps_of_an_expression_are_bounded),
 		cmocka_unit_test(what_is_remembered_is_of_one_policy_and_one_path),
+		cmocka_unit_test(what_is_remembered_is_of_one_service),
 		cmocka_unit_test(an_authority_is_a_host_a_port_or_a_domain),
 		cmocka_unit_test(a_deny_by_authority_holds_where_none_is_named),
 		cmocka_unit_test(an_allow_needs_every_header_however_often_it_comes),

@@ -116,6 +116,31 @@ static void held_bytes_are_owned_after_a_quiet_millisecond(void **state)
 	close_world(&w);
 }
 
+/* A replacement has taken room that the client counts on. What it sends into it is held all the
+ * same, and the rest is its own until the server's window opens. */
+static void no_more_is_owned_than_the_receiver_has_room_for(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world_scaled(&w, 0, 24);
+	from_client(&w, "r123456789");
+	w.s_ack += (uint32_t)strlen(REPL);
+	w.wnd[WK_S2C] = 4;
+	from_server(&w, "");
+	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "h1234567");
+	assert_int_equal(w.result.reason, WK_ABSORB_HELD);
+	w.env.now_ns += MS;
+	assert_true(wk_tcp_timer(&w.flow, &w.env));
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_BYTES], 4);
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.s_seq, w.c_seq + 4, "");
+	w.wnd[WK_S2C] = 40;
+	from_server(&w, "");
+	assert_int_equal(w.stats.counter[WK_CNT_OWNED_BYTES], 8);
+	close_world(&w);
+}
+
 static void bytes_beyond_the_window_are_none(void **state)
 {
 	struct world w;
@@ -369,6 +394,7 @@ int main(void)
 		cmocka_unit_test(an_old_acknowledgement_is_brought_up_to_date),
 		cmocka_unit_test(bytes_beyond_the_window_are_none),
 		cmocka_unit_test(held_bytes_are_owned_after_a_quiet_millisecond),
+		cmocka_unit_test(no_more_is_owned_than_the_receiver_has_room_for),
 		cmocka_unit_test(what_went_on_out_of_order_may_be_acknowledged_while_it_is_held),
 		cmocka_unit_test(
 			a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary),
