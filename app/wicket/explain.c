@@ -135,14 +135,17 @@ static void print(const struct question *q, const struct wk_policy_source *sourc
 		  const struct wk_policy_verdict *verdict)
 {
 	const struct wk_conf_service *service = &q->conf->services[source->service];
-	static const char *const modes[] = { "enforce", "audit", "off" };
-	static const char *const replies[] = { "http-403", "grpc", "reset" };
+	static const char *const replies[] = {
+		[WK_REPLY_HTTP_403] = "http-403",
+		[WK_REPLY_GRPC] = "grpc",
+		[WK_REPLY_RESET] = "reset",
+	};
 	bool allowed = verdict->reason == WK_CALL_ALLOWED || verdict->reason == WK_CALL_UNGUARDED;
 
 	fprintf(q->out, "%s: %s (%s)\n", allowed ? "allowed" : "denied",
 		wk_call_reason_text(verdict->reason), wk_call_reason_key(verdict->reason));
 	fprintf(q->out, "service \"%s\" at %s:%u, mode %s\n", service->name, service->at.file,
-		service->at.line, modes[service->mode]);
+		service->at.line, wk_conf_mode_name(service->mode));
 	if (verdict->rule != WK_POLICY_RULE_NONE)
 		print_rule(q, source->service, verdict->rule, "decided by rule");
 	for (uint32_t i = 0; i < service->n_access; i++)
@@ -153,8 +156,7 @@ static void print(const struct question *q, const struct wk_policy_source *sourc
 		fprintf(q->out, "reply %s\n", replies[verdict->reply]);
 	if (verdict->reason == WK_CALL_DENIED_SOURCE)
 		fprintf(q->out, "unlisted_source = \"%s\" decides what the connection meets\n",
-			((const char *const[]){ "drop", "reset",
-						"reply" })[service->unlisted_source]);
+			wk_conf_unlisted_name(service->unlisted_source));
 	if (!allowed && service->mode == WK_CONF_AUDIT)
 		fputs("in mode audit the call passes all the same\n", q->out);
 }

@@ -20,6 +20,16 @@ static const char *const rsses[] = { "auto", "software", "nic", NULL };
 static const char *const levels[] = { "emerg",  "alert", "critical", "error", "warning",
 				      "notice", "info",  "debug",    NULL };
 
+const char *wk_conf_mode_name(enum wk_conf_mode mode)
+{
+	return modes[mode];
+}
+
+const char *wk_conf_unlisted_name(enum wk_conf_unlisted choice)
+{
+	return unlisted[choice];
+}
+
 /* clang-format off */
 static const struct key port_keys[] = {
 	{ "name", "ports.name", KEY_STRING, .required = true, FIELD(wk_conf_port, name),

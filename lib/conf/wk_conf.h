@@ -214,6 +214,10 @@ struct wk_conf *wk_conf_defaults(void);
  * @return its name, or NULL. */
 const char *wk_conf_needs_restart(const struct wk_conf *running, const struct wk_conf *next);
 
+/* As the file says them. */
+const char *wk_conf_mode_name(enum wk_conf_mode mode);
+const char *wk_conf_unlisted_name(enum wk_conf_unlisted unlisted);
+
 /* "10.0.0.0/8", "fd00::1" (whole address); host bits must be zero.
  * @return NULL, or what is wrong with it (static text). */
 const char *wk_conf_prefix_parse(const char *text, struct wk_conf_prefix *prefix);
