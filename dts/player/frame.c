@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "../../tests/support/wire_bytes.h"
+
 #define IP_HDR_B  20u
 #define TCP_HDR_B 20u
 #define PROTO_TCP 6u
@@ -11,46 +13,10 @@
 /* MSS 1460, SACK permitted, window scale 7. */
 static const uint8_t syn_opts[] = { 2, 4, 0x05, 0xb4, 1, 1, 4, 2, 1, 3, 3, 7 };
 
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
-
-static uint32_t sum_up(const uint8_t *p, size_t len_b, uint32_t sum)
-{
-	for (; len_b > 1; p += 2, len_b -= 2)
-		sum += get16(p);
-	return len_b ? sum + ((uint32_t)p[0] << 8) : sum;
-}
-
-static uint32_t fold(uint32_t sum)
-{
-	sum = (sum & 0xffffu) + (sum >> 16);
-	sum = (sum & 0xffffu) + (sum >> 16);
-	return ~sum & 0xffffu;
-}
-
 /* Of a TCP segment behind its IP header; 0 if the sum in it is right. */
-static uint32_t tcp_csum(const uint8_t *ip, uint32_t len_b)
+static uint16_t tcp_csum(const uint8_t *ip, uint32_t len_b)
 {
-	return fold(sum_up(ip + IP_HDR_B, len_b, sum_up(ip + 12, 8, PROTO_TCP + len_b)));
+	return fold16(sum16(sum16(PROTO_TCP + len_b, ip + 12, 8), ip + IP_HDR_B, len_b));
 }
 
 void frame_eth(uint8_t *frame, const struct mac *dst, const struct mac *src)
@@ -74,7 +40,7 @@ size_t frame_ip(uint8_t *frame, const struct ip *ip)
 	put16(p + 10, 0);
 	put32(p + 12, ip->src);
 	put32(p + 16, ip->dst);
-	put16(p + 10, fold(sum_up(p, IP_HDR_B, 0)));
+	put16(p + 10, fold16(sum16(0, p, IP_HDR_B)));
 	return FRAME_IP_OFF + IP_HDR_B + ip->data_b;
 }
 
@@ -120,7 +86,7 @@ bool frame_tcp_read(const uint8_t *frame, size_t len_b, struct tcp *tcp)
 	hdr_b = (uint32_t)(p[12] >> 4) * 4;
 	if (FRAME_IP_OFF + total_b > len_b || hdr_b < TCP_HDR_B || IP_HDR_B + hdr_b > total_b)
 		return false;
-	if (fold(sum_up(ip, IP_HDR_B, 0)) != 0 || tcp_csum(ip, total_b - IP_HDR_B) != 0)
+	if (fold16(sum16(0, ip, IP_HDR_B)) != 0 || tcp_csum(ip, total_b - IP_HDR_B) != 0)
 		return false;
 	*tcp = (struct tcp){
 		.src = get32(ip + 12),

@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../tests/support/wire_bytes.h"
+
 #define BATCH         64u
 #define SOCKET_B      (64 << 20)
 #define FENCE_WAIT_NS 500000000u
@@ -52,11 +54,9 @@ static void set_filter(int fd, const struct mac *mac)
 	const uint8_t *b = mac->b;
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-			 (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3],
-			 0, 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, get32(b), 0, 3),
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)b[4] << 8 | b[5], 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, get16(b + 4), 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0xffff),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};

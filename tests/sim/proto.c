@@ -4,23 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/wire_bytes.h"
+
 void proto_read(const uint8_t *p, struct proto_hdr *hdr)
 {
-	hdr->len_b = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+	hdr->len_b = (uint32_t)p[0] << 16 | get16(p + 1);
 	hdr->kind = p[3];
-	hdr->id = (uint32_t)p[4] << 24 | (uint32_t)p[5] << 16 | (uint32_t)p[6] << 8 | p[7];
+	hdr->id = get32(p + 4);
 }
 
 void proto_write(uint8_t *p, uint32_t len_b, uint8_t kind, uint32_t id)
 {
 	p[0] = (uint8_t)(len_b >> 16);
-	p[1] = (uint8_t)(len_b >> 8);
-	p[2] = (uint8_t)len_b;
+	put16(p + 1, len_b);
 	p[3] = kind;
-	p[4] = (uint8_t)(id >> 24);
-	p[5] = (uint8_t)(id >> 16);
-	p[6] = (uint8_t)(id >> 8);
-	p[7] = (uint8_t)id;
+	put32(p + 4, id);
 }
 
 static void grow(struct proto_stream *stream, uint32_t len_b)
@@ -100,8 +98,7 @@ static void put_replacement(struct proto_stream *stream, uint32_t at, uint32_t t
 {
 	uint8_t *p = stream->bytes + at + PROTO_HDR_B;
 
-	p[0] = (uint8_t)(to_b >> 8);
-	p[1] = (uint8_t)to_b;
+	put16(p, to_b);
 	memset(stream->soft + at + PROTO_HDR_B, 0, 2);
 }
 
@@ -230,7 +227,7 @@ void proto_to_frames(const struct proto_stream *stream, bool client, struct prot
 		proto_read(p, &hdr);
 		frame = (struct proto_frame){ .kind = hdr.kind, .len_b = hdr.len_b };
 		if (hdr.kind == PROTO_REPL && hdr.len_b >= 2)
-			frame.to_b = (uint32_t)p[PROTO_HDR_B] << 8 | p[PROTO_HDR_B + 1];
+			frame.to_b = get16(p + PROTO_HDR_B);
 		frame.patch = hdr.kind == PROTO_SETTINGS && hdr.len_b >= 1 && p[PROTO_HDR_B] == 1;
 		proto_add(frames, &frame);
 		end = stream->cuts[i] + PROTO_HDR_B + hdr.len_b;
@@ -287,7 +284,7 @@ uint32_t proto_replace(const uint8_t *frame, uint32_t len_b, uint8_t *out)
 
 	proto_read(frame, &hdr);
 	if (in_b >= 2)
-		out_b = (uint32_t)frame[PROTO_HDR_B] << 8 | frame[PROTO_HDR_B + 1];
+		out_b = get16(frame + PROTO_HDR_B);
 	if (out_b > PROTO_REPL_MAX_B - PROTO_HDR_B)
 		out_b = PROTO_REPL_MAX_B - PROTO_HDR_B;
 	proto_write(out, out_b, PROTO_REPLACED, hdr.id);

@@ -9,11 +9,13 @@
 
 #include <cmocka.h>
 
+#include "wire_bytes.h"
+
 /* Of a frame, lost or not. IPv4 without options and tags. */
 static void read_frame(const struct rig_out *out, struct wk_tcp_seg *seg)
 {
 	const uint8_t *ip = out->frame + 14;
-	uint32_t len_b = (uint32_t)ip[2] << 8 | ip[3];
+	uint32_t len_b = get16(ip + 2);
 
 	assert_int_equal(ip[0], 0x45);
 	assert_int_equal(wk_tcp_seg_parse(seg, ip + 20, len_b - 20), 0);

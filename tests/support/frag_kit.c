@@ -114,10 +114,10 @@ static uint32_t put_l2(uint8_t *p, const struct spec *spec)
 
 	memset(p, 0x02, off);
 	for (uint32_t i = 0; i < spec->n_tags; i++, off += 4) {
-		test_put16(p + off, 0x8100);
-		test_put16(p + off + 2, (uint16_t)(spec->vlan + i));
+		put16(p + off, 0x8100);
+		put16(p + off + 2, (uint16_t)(spec->vlan + i));
 	}
-	test_put16(p + off, spec->ip_version == 4 ? 0x0800 : 0x86dd);
+	put16(p + off, spec->ip_version == 4 ? 0x0800 : 0x86dd);
 	return off + 2;
 }
 
@@ -130,10 +130,10 @@ static uint32_t put_ipv4(uint8_t *ip, const struct spec *spec, uint32_t data_b, 
 	memset(ip + 20, 1, hdr_b - 20); /* no operation */
 	ip[0] = (uint8_t)(0x40 | hdr_b / 4);
 	ip[1] = (uint8_t)(0x28 | spec->ecn);
-	test_put16(ip + 2, (uint16_t)(hdr_b + data_b));
-	test_put16(ip + 4, (uint16_t)spec->id);
+	put16(ip + 2, (uint16_t)(hdr_b + data_b));
+	put16(ip + 4, (uint16_t)spec->id);
 	if (!whole)
-		test_put16(ip + 6, (uint16_t)(spec->off / 8 | (spec->more ? 0x2000 : 0)));
+		put16(ip + 6, (uint16_t)(spec->off / 8 | (spec->more ? 0x2000 : 0)));
 	ip[8] = 64;
 	ip[9] = proto_of(spec);
 	memcpy(ip + 12, (const uint8_t[]){ 10, 11, 0, spec->src, 10, 12, 0, 10 }, 8);
@@ -168,13 +168,13 @@ static uint32_t put_ipv6(uint8_t *ip, const struct spec *spec, uint32_t data_b, 
 	if (!whole) {
 		*next = IPPROTO_FRAGMENT;
 		next = ip + off;
-		test_put16(next, 0);
-		test_put16(next + 2, (uint16_t)(spec->off | (spec->more ? 1 : 0)));
-		test_put32(next + 4, spec->id);
+		put16(next, 0);
+		put16(next + 2, (uint16_t)(spec->off | (spec->more ? 1 : 0)));
+		put32(next + 4, spec->id);
 		off += 8;
 	}
 	*next = proto_of(spec);
-	test_put16(ip + 4, (uint16_t)(off - 40 + data_b));
+	put16(ip + 4, (uint16_t)(off - 40 + data_b));
 	return off;
 }
 

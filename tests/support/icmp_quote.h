@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "wire_bytes.h"
+
 #define ICMP_Q_UNREACHABLE 3u
 #define ICMP_Q_FRAG_NEEDED 4u
 #define ICMP_Q_EXCEEDED    11u
@@ -35,32 +37,12 @@ static inline struct icmp_quote icmp_too_big(uint8_t ip_version, uint32_t mtu_b)
 	return error;
 }
 
-static inline void icmp_put16(uint8_t *to, uint32_t v)
-{
-	to[0] = (uint8_t)(v >> 8);
-	to[1] = (uint8_t)v;
-}
-
-static inline uint32_t icmp_add(uint32_t sum, const uint8_t *bytes, uint32_t len_b)
-{
-	for (uint32_t i = 0; i < len_b; i++)
-		sum += i & 1u ? bytes[i] : (uint32_t)bytes[i] << 8;
-	return sum;
-}
-
-static inline uint16_t icmp_fold(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffffu) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
 /* The checksum of ICMP message len_b behind the IP header at ip; 0 if the one in it is right. */
 static inline uint16_t icmp_sum(const uint8_t *ip, uint32_t len_b)
 {
 	if (ip[0] >> 4 == 4)
-		return icmp_fold(icmp_add(0, ip + (ip[0] & 15u) * 4u, len_b));
-	return icmp_fold(icmp_add(icmp_add(58u + len_b, ip + 8, 32), ip + 40, len_b));
+		return fold16(sum16(0, ip + (ip[0] & 15u) * 4u, len_b));
+	return fold16(sum16(sum16(58u + len_b, ip + 8, 32), ip + 40, len_b));
 }
 
 /* Where the IP header of a frame begins. */
@@ -76,7 +58,7 @@ static inline uint32_t icmp_l3_off(const uint8_t *frame)
 /* Length of the packet at ip by its own header. */
 static inline uint32_t icmp_l3_len(const uint8_t *ip)
 {
-	return ip[0] >> 4 == 4 ? (uint32_t)ip[2] << 8 | ip[3] : 40 + ((uint32_t)ip[4] << 8 | ip[5]);
+	return ip[0] >> 4 == 4 ? get16(ip + 2) : 40 + get16(ip + 4);
 }
 
 /* The error that a router sends back to the sender of a frame. @return its length. */
@@ -95,16 +77,16 @@ static inline uint32_t icmp_build(uint8_t *to, const uint8_t *frame, const struc
 	memset(ip, 0, v4 ? 20 : 40);
 	if (v4) {
 		ip[0] = 0x45;
-		icmp_put16(ip + 2, 20 + icmp_b);
+		put16(ip + 2, 20 + icmp_b);
 		ip[8] = 64;
 		ip[9] = 1;
 		memcpy(ip + 12, quoted + 16, 4);
 		ip[15] = error->router;
 		memcpy(ip + 16, quoted + 12, 4);
-		icmp_put16(ip + 10, icmp_fold(icmp_add(0, ip, 20)));
+		put16(ip + 10, fold16(sum16(0, ip, 20)));
 	} else {
 		ip[0] = 0x60;
-		icmp_put16(ip + 4, icmp_b);
+		put16(ip + 4, icmp_b);
 		ip[6] = 58;
 		ip[7] = 64;
 		memcpy(ip + 8, quoted + 24, 16);
@@ -113,10 +95,9 @@ static inline uint32_t icmp_build(uint8_t *to, const uint8_t *frame, const struc
 	}
 	icmp[0] = error->type;
 	icmp[1] = error->code;
-	icmp_put16(icmp + 2, 0);
-	icmp_put16(icmp + 4, error->rest >> 16);
-	icmp_put16(icmp + 6, error->rest & 0xffff);
+	put16(icmp + 2, 0);
+	put32(icmp + 4, error->rest);
 	memcpy(icmp + 8, quoted, quote_b);
-	icmp_put16(icmp + 2, icmp_sum(ip, icmp_b));
+	put16(icmp + 2, icmp_sum(ip, icmp_b));
 	return l3 + (v4 ? 20 : 40) + icmp_b;
 }

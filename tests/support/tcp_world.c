@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "wire_bytes.h"
+
 /* The server's bytes from data[i] on. @return how many were judged, 0: no more. */
 static uint32_t judge_server(struct world *w, const uint8_t *data, uint32_t len,
 			     struct wk_op_list *ops)
@@ -260,8 +262,7 @@ uint32_t sent_tsval(const struct world *w, unsigned int i)
 	assert_true(i < w->n_sent);
 	for (uint32_t at = 0; at < w->sent[i].out.opts_len_b; at += p[at] == 1 ? 1 : p[at + 1])
 		if (p[at] == 8)
-			return (uint32_t)p[at + 2] << 24 | (uint32_t)p[at + 3] << 16 |
-			       (uint32_t)p[at + 4] << 8 | p[at + 5];
+			return get32(p + at + 2);
 	fail_msg("no timestamp");
 	return 0;
 }

@@ -8,6 +8,8 @@
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 
+#include "wire_bytes.h"
+
 #define TEST_FRAME_MAX_B 2048u
 
 struct test_frame_spec {
@@ -44,18 +46,6 @@ struct test_frame {
 	uint32_t data_off;
 };
 
-static inline void test_put16(uint8_t *p, uint16_t value)
-{
-	p[0] = (uint8_t)(value >> 8);
-	p[1] = (uint8_t)value;
-}
-
-static inline void test_put32(uint8_t *p, uint32_t value)
-{
-	test_put16(p, (uint16_t)(value >> 16));
-	test_put16(p + 2, (uint16_t)value);
-}
-
 static inline uint32_t test_put_l4(uint8_t *p, const struct test_frame_spec *spec)
 {
 	uint32_t hdr_b = spec->proto == IPPROTO_TCP ? 20 + spec->tcp_opts_b : 8;
@@ -67,17 +57,17 @@ static inline uint32_t test_put_l4(uint8_t *p, const struct test_frame_spec *spe
 		p[hdr_b + i] = (uint8_t)(i * 7 + 3);
 	if (hdr_b == 0)
 		return 0;
-	test_put16(p, spec->sport);
-	test_put16(p + 2, spec->dport);
+	put16(p, spec->sport);
+	put16(p + 2, spec->dport);
 	if (spec->proto == IPPROTO_UDP) {
-		test_put16(p + 4, (uint16_t)(8 + spec->data_b));
+		put16(p + 4, (uint16_t)(8 + spec->data_b));
 		return hdr_b;
 	}
-	test_put32(p + 4, spec->seq);
-	test_put32(p + 8, spec->ack);
+	put32(p + 4, spec->seq);
+	put32(p + 8, spec->ack);
 	p[12] = (uint8_t)(hdr_b / 4 << 4);
 	p[13] = spec->tcp_flags;
-	test_put16(p + 14, spec->wnd);
+	put16(p + 14, spec->wnd);
 	if (spec->tcp_opts_b > 0)
 		memcpy(p + 20, spec->tcp_opts, spec->tcp_opts_b);
 	return hdr_b;
@@ -88,8 +78,8 @@ static inline uint32_t test_put_ip(uint8_t *ip, const struct test_frame_spec *sp
 	if (spec->ip_version == 4) {
 		memset(ip, 0, 20);
 		ip[0] = (uint8_t)(0x45 + spec->ip_opts_b / 4);
-		test_put16(ip + 4, 0x1234);
-		test_put16(ip + 6, spec->frag);
+		put16(ip + 4, 0x1234);
+		put16(ip + 6, spec->frag);
 		ip[8] = 64;
 		ip[9] = spec->proto;
 		memcpy(ip + 12, spec->src, 4);
@@ -124,7 +114,7 @@ static inline void test_finish(struct test_frame *frame, const struct test_frame
 		struct rte_ipv4_hdr *v4 = (struct rte_ipv4_hdr *)(void *)ip;
 		struct rte_ipv4_hdr plain;
 
-		test_put16(ip + 2, (uint16_t)(frame->l4_off - frame->l3_off + l4_b));
+		put16(ip + 2, (uint16_t)(frame->l4_off - frame->l3_off + l4_b));
 		v4->hdr_checksum = 0;
 		v4->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, frame->l4_off - frame->l3_off);
 		plain = *v4;
@@ -132,7 +122,7 @@ static inline void test_finish(struct test_frame *frame, const struct test_frame
 		plain.total_length = rte_cpu_to_be_16((uint16_t)(20 + l4_b));
 		csum = rte_ipv4_udptcp_cksum(&plain, l4);
 	} else {
-		test_put16(ip + 4, (uint16_t)(frame->l4_off - frame->l3_off - 40 + l4_b));
+		put16(ip + 4, (uint16_t)(frame->l4_off - frame->l3_off - 40 + l4_b));
 		memcpy(pseudo.src_addr, ip + 8, 16);
 		memcpy(pseudo.dst_addr, ip + 24, 16);
 		csum = rte_ipv6_udptcp_cksum(&pseudo, l4);
@@ -147,10 +137,10 @@ static inline void test_frame_build(struct test_frame *frame, const struct test_
 
 	memset(frame->bytes, 0x02, 12);
 	for (uint32_t i = 0; i < spec->n_tags; i++, off += 4) {
-		test_put16(frame->bytes + off, spec->tpid[i]);
-		test_put16(frame->bytes + off + 2, spec->vlan[i]);
+		put16(frame->bytes + off, spec->tpid[i]);
+		put16(frame->bytes + off + 2, spec->vlan[i]);
 	}
-	test_put16(frame->bytes + off, spec->ip_version == 4 ? 0x0800 : 0x86dd);
+	put16(frame->bytes + off, spec->ip_version == 4 ? 0x0800 : 0x86dd);
 	frame->l3_off = off + 2;
 	frame->l4_off = frame->l3_off + test_put_ip(frame->bytes + frame->l3_off, spec);
 	frame->data_off = frame->l4_off + test_put_l4(frame->bytes + frame->l4_off, spec);

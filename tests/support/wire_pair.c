@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "wire_bytes.h"
 #include "wire_pair.h"
 
 #define ETH_B      14u
@@ -18,42 +19,6 @@ static const uint8_t macs[WK_DIRS][6] = {
 
 /* MSS 1460, SACK permitted, window scale 7; timestamps are put in front by put_options. */
 static const uint8_t syn_opts[] = { 2, 4, 5, 180, 4, 2, 3, 3, 7, 1, 1, 1 };
-
-static void put16(uint8_t *to, uint32_t v)
-{
-	to[0] = (uint8_t)(v >> 8);
-	to[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *to, uint32_t v)
-{
-	put16(to, v >> 16);
-	put16(to + 2, v & 0xffffu);
-}
-
-static uint32_t get16(const uint8_t *from)
-{
-	return (uint32_t)from[0] << 8 | from[1];
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-	return get16(from) << 16 | get16(from + 2);
-}
-
-static uint32_t sum16(uint32_t sum, const uint8_t *bytes, uint32_t len_b)
-{
-	for (uint32_t i = 0; i < len_b; i++)
-		sum += i & 1u ? bytes[i] : (uint32_t)bytes[i] << 8;
-	return sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffffu) + (sum >> 16);
-	return (uint16_t)~sum;
-}
 
 static uint32_t addr_len_b(const struct pair *pair)
 {
@@ -86,7 +51,7 @@ static uint16_t tcp_csum(const struct pair *pair, const uint8_t *src_dst, const 
 {
 	uint32_t sum = sum16(0, src_dst, 2 * addr_len_b(pair));
 
-	return fold(sum16(sum + PROTO_TCP + len_b, tcp, len_b));
+	return fold16(sum16(sum + PROTO_TCP + len_b, tcp, len_b));
 }
 
 void pair_init(struct pair *pair, const struct pair_conf *conf)
@@ -134,7 +99,7 @@ static void put_l3(struct pair *pair, enum wk_dir dir, uint32_t l4_len_b, uint8_
 		ip[9] = PROTO_TCP;
 		address(pair, dir, ip + 12);
 		address(pair, wk_dir_flip(dir), ip + 16);
-		put16(ip + 10, fold(sum16(0, ip, 20)));
+		put16(ip + 10, fold16(sum16(0, ip, 20)));
 	} else {
 		put32(ip, 6u << 28 | (uint32_t)end->tos << 20 | 0x12345u);
 		put16(ip + 4, l4_len_b);
@@ -230,7 +195,7 @@ static const char *check_l3(const struct pair *pair, enum wk_dir dir, const uint
 	if (pair->conf.ip_version == 4) {
 		if (ip[0] != 0x45 || ip[9] != PROTO_TCP)
 			return "no plain IPv4 header of TCP";
-		if (fold(sum16(0, ip, 20)) != 0)
+		if (fold16(sum16(0, ip, 20)) != 0)
 			return "bad IPv4 checksum";
 		total_b = get16(ip + 2);
 		*ttl = ip[8];

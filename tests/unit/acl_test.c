@@ -414,7 +414,7 @@ static void what_is_not_ip_passes_unless_default_is_drop(void **state)
 		struct wk_acl_verdict verdict;
 		struct wk_pkt pkt;
 
-		test_put16(bytes + 12, frames[i].ethertype);
+		put16(bytes + 12, frames[i].ethertype);
 		wk_pkt_parse(bytes, sizeof(bytes), &pkt);
 		wk_acl_classify_burst(acl, &pkt, 1, &verdict);
 		assert_int_equal(verdict.action, WK_ACL_PASS);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../support/wire_bytes.h"
 #include "inspect_rig.h"
 
 #define ETH_B 14u
@@ -67,18 +68,10 @@ static uint32_t denied(struct rig *rig, uint32_t stream, uint8_t *frame, const v
 /* Adds up a header whose checksum field is not 0, and mends that. */
 static void mend_ipv4(uint8_t *ip, uint32_t hdr_b, uint32_t total_b)
 {
-	uint32_t sum = 0;
-
 	ip[0] = (uint8_t)(0x40 | hdr_b / 4);
-	ip[2] = (uint8_t)(total_b >> 8);
-	ip[3] = (uint8_t)total_b;
-	ip[10] = ip[11] = 0;
-	for (uint32_t i = 0; i < hdr_b; i += 2)
-		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	ip[10] = (uint8_t)(~sum >> 8);
-	ip[11] = (uint8_t)~sum;
+	put16(ip + 2, total_b);
+	put16(ip + 10, 0);
+	put16(ip + 10, fold16(sum16(0, ip, hdr_b)));
 }
 
 /* B08 */
@@ -148,8 +141,7 @@ static void extension_headers_hide_no_call(void **state)
 		uint32_t before = rig->pair.end[WK_C2S].nxt, n;
 
 		n = denied(rig, 1, frame, rows[i].ext, rows[i].ext_b);
-		frame[ETH_B + 4] = (uint8_t)((n - ETH_B - 40) >> 8);
-		frame[ETH_B + 5] = (uint8_t)(n - ETH_B - 40);
+		put16(frame + ETH_B + 4, n - ETH_B - 40);
 		frame[ETH_B + 6] = rows[i].type;
 		assert_int_equal(rig_frame(rig, WK_C2S, frame, n), WK_INSPECT_FREE);
 		assert_int_equal(rig_count_out(rig, WK_C2S), 0);

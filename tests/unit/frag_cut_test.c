@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "../support/wire_bytes.h"
 #include "frag_kit.h"
 
 #define FIN 0x01
@@ -13,11 +14,6 @@
 #define PSH 0x08
 #define ACK 0x10
 #define CWR 0x80
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /* One packet of a datagram that is cut. */
 static void check_packet(struct rte_mbuf *m, const struct wk_pkt *whole, uint32_t at, uint32_t l3_b,
@@ -33,8 +29,8 @@ static void check_packet(struct rte_mbuf *m, const struct wk_pkt *whole, uint32_
 	assert_true(pkt.l3_len_b <= l3_b);
 	assert_memory_equal(pkt.vlan, whole->vlan, sizeof(pkt.vlan));
 	tcp = pkt.frame + pkt.l4_off;
-	assert_int_equal(be32(tcp + 4), be32(whole->frame + whole->l4_off + 4) + at);
-	assert_int_equal(be32(tcp + 8), be32(whole->frame + whole->l4_off + 8));
+	assert_int_equal(get32(tcp + 4), get32(whole->frame + whole->l4_off + 4) + at);
+	assert_int_equal(get32(tcp + 8), get32(whole->frame + whole->l4_off + 8));
 	assert_int_equal(tcp[13], flags);
 	assert_memory_equal(tcp + 20, whole->frame + whole->l4_off + 20, 12);
 	assert_memory_equal(pkt.frame + pkt.data_off, whole->frame + whole->data_off + at,

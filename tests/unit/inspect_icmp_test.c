@@ -42,11 +42,6 @@ static struct rig *start(uint8_t ip_version, uint8_t n_tags)
 	return start_mode(ip_version, n_tags, WK_MODE_ENFORCE);
 }
 
-static uint32_t get32(const uint8_t *from)
-{
-	return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
-}
-
 /* Where the quoted number stands in an error, or a packet's own with 0. */
 static uint32_t seq_off(const struct rig *rig, bool error)
 {
@@ -197,10 +192,10 @@ static void put_seq(struct rig *rig, uint8_t *error, uint32_t len_b, uint32_t se
 	uint32_t l3 = ETH_B + 4u * rig->conf.pair.n_tags;
 	uint32_t icmp = l3 + (rig->conf.pair.ip_version == 4 ? 20 : 40);
 
-	icmp_put16(error + seq_off(rig, true), seq >> 16);
-	icmp_put16(error + seq_off(rig, true) + 2, seq & 0xffff);
-	icmp_put16(error + icmp + 2, 0);
-	icmp_put16(error + icmp + 2, icmp_sum(error + l3, len_b - icmp));
+	put16(error + seq_off(rig, true), seq >> 16);
+	put16(error + seq_off(rig, true) + 2, seq & 0xffff);
+	put16(error + icmp + 2, 0);
+	put16(error + icmp + 2, icmp_sum(error + l3, len_b - icmp));
 }
 
 static void an_error_that_cannot_be_true_is_dropped(void **state)
@@ -379,7 +374,7 @@ static void a_segment_that_is_put_together_fits_the_path(void **state)
 	(void)state;
 	rig_call(rig, 1, RIG_PATH_NAME);
 	/* The quoted packet must have been larger than what fits. */
-	icmp_put16(rig->out[0].frame + ETH_B + 2, 1400);
+	put16(rig->out[0].frame + ETH_B + 2, 1400);
 	{
 		struct icmp_quote what = icmp_too_big(4, 600);
 
@@ -438,9 +433,9 @@ static void a_path_is_never_narrower_than_it_may_be(void **state)
 		rig->out[0] = rig->out[find_out(rig, WK_S2C)];
 		what.quote_b = 64;
 		if (rows[i].ip_version == 4)
-			icmp_put16(ip + 2, rows[i].quoted_b);
+			put16(ip + 2, rows[i].quoted_b);
 		else
-			icmp_put16(ip + 4, rows[i].quoted_b - 40);
+			put16(ip + 4, rows[i].quoted_b - 40);
 		len_b = icmp_build(error, rig->out[0].frame, &what);
 		assert_int_equal(rig_icmp(rig, WK_C2S, error, len_b), WK_INSPECT_FORWARD);
 		deny_many(rig, 101, 20);

@@ -237,7 +237,7 @@ static void urgent_data_is_declared_ordinary(void **state)
 	(void)state;
 	spec.tcp_flags = RTE_TCP_ACK_FLAG | RTE_TCP_URG_FLAG | RTE_TCP_PSH_FLAG;
 	test_frame_build(&frame, &spec);
-	test_put16(frame.bytes + frame.l4_off + 18, 0x1234);
+	put16(frame.bytes + frame.l4_off + 18, 0x1234);
 	csum = wk_pkt_tcp_csum(4, spec.src, spec.dst, frame.bytes + frame.l4_off,
 			       frame.len_b - frame.l4_off);
 	memcpy(frame.bytes + frame.l4_off + 16, &csum, sizeof(csum));

@@ -202,7 +202,7 @@ static void a_message_that_is_not_whole_quotes_nothing(void **state)
 	wk_pkt_parse(error, len_b, &pkt);
 	assert_int_equal(pkt.flags & WK_PKT_F_ICMP_ERR, 0);
 	error[14 + 6] = 0;
-	icmp_put16(error + 14 + 2, 27);
+	put16(error + 14 + 2, 27);
 	wk_pkt_parse(error, len_b, &pkt);
 	assert_int_equal(pkt.flags & WK_PKT_F_ICMP_ERR, 0);
 }

@@ -270,7 +270,7 @@ static void a_udp_length_that_does_not_fit_is_malformed(void **state)
 		struct wk_pkt pkt;
 
 		test_frame_build(&frame, &spec);
-		test_put16(frame.bytes + frame.l4_off + 4, lengths[i]);
+		put16(frame.bytes + frame.l4_off + 4, lengths[i]);
 		wk_pkt_parse(frame.bytes, frame.len_b, &pkt);
 		assert_int_equal(pkt.flags, WK_PKT_F_MALFORMED | WK_PKT_F_L4_PORTS);
 		assert_int_equal(pkt.ip_version, 4);
@@ -285,7 +285,7 @@ static void what_is_not_ip_is_no_error(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(ethertypes); i++) {
-		test_put16(frame.bytes + 12, ethertypes[i]);
+		put16(frame.bytes + 12, ethertypes[i]);
 		wk_pkt_parse(frame.bytes, frame.len_b, &pkt);
 		assert_int_equal(pkt.flags, 0);
 		assert_int_equal(pkt.ip_version, 0);
@@ -300,7 +300,7 @@ static void tags_that_do_not_end_are_malformed(void **state)
 
 	(void)state;
 	for (uint32_t n = 1; n <= 12; n++) {
-		test_put16(frame.bytes + 12 + 4 * (n - 1), 0x8100);
+		put16(frame.bytes + 12 + 4 * (n - 1), 0x8100);
 		wk_pkt_parse(frame.bytes, frame.len_b, &pkt);
 		assert_int_equal(pkt.ip_version, 0);
 		assert_int_equal(pkt.n_tags, n <= 8 ? n : 8);

@@ -268,7 +268,7 @@ static void a_super_frame_is_dropped_whole(void **state)
 		struct rte_mbuf *m;
 
 		build(&frame, 4, 0, (enum way)way, 40000);
-		test_put16(frame.bytes + frame.l3_off + 2, 65535);
+		put16(frame.bytes + frame.l3_off + 2, 65535);
 		m = team_feed(0, WK_C2S, 0, frame.bytes, frame.len_b);
 		assert_non_null(m);
 		for (uint32_t i = 0; i < 32; i++) {

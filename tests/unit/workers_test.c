@@ -456,9 +456,9 @@ static void send_halves(uint16_t sport, uint16_t id, uint32_t first_queue)
 
 		memcpy(half[i].bytes, whole.bytes, 34);
 		memcpy(ip + 20, whole.bytes + 34 + from_b, len_b);
-		test_put16(ip + 2, (uint16_t)(20 + len_b));
-		test_put16(ip + 4, id);
-		test_put16(ip + 6, i == 0 ? 0x2000 : 24 / 8);
+		put16(ip + 2, (uint16_t)(20 + len_b));
+		put16(ip + 4, id);
+		put16(ip + 6, i == 0 ? 0x2000 : 24 / 8);
 		hdr->hdr_checksum = 0;
 		hdr->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, 20);
 		assert_non_null(team_feed(0, WK_C2S, (first_queue + i) % team.shared.owners.n,
