@@ -22,9 +22,24 @@ wicketctl=$root/build/app/wicketctl/wicketctl
 # One scene at a time: the lock is held until this process ends. What it starts does not inherit it
 # (9>&- where something is left running).
 scene_lock() {
-	mkdir -p "$scene"
 	exec 9>"$scene.lock"
 	flock -w 5 9 || die "another demo or lab is running"
+}
+
+# An empty folder, and the programs.
+scene_build() {
+	scene_close
+	mkdir -p "$scene"
+	"$root/scripts/install-deps" build demo
+	quietly "$scene/build.log" build_apps "$root/build"
+}
+
+# scene_open MODE
+scene_open() {
+	scene_namespaces
+	scene_conf "$1" >"$conf"
+	scene_wicket
+	scene_door_manager
 }
 
 # scene_conf MODE: the whole configuration; a policy is applied by saying "enforce".
