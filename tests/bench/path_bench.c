@@ -4,17 +4,14 @@
 #include <stdbool.h>
 
 #include <rte_malloc.h>
-#include <rte_tcp.h>
 
 #include "../support/test_eal.h"
-#include "../support/test_frame.h"
 #include "bench.h"
 #include "wk_acl.h"
 #include "wk_flow.h"
 #include "wk_mem.h"
-#include "wk_pkt.h"
 
-#define BURST   32u
+#define BURST   BENCH_BURST
 #define FLOWS   16384u
 #define ARENA_B (4u * 1024u * 1024u)
 #define MS      UINT64_C(1000000)
@@ -35,18 +32,6 @@ static uint32_t rnd(uint32_t below)
 {
 	lcg = lcg * 1664525u + 1013904223u;
 	return (lcg >> 8) % below;
-}
-
-static void copy(void *user)
-{
-	static uint8_t from[BURST][64];
-	static uint8_t to[BURST][64];
-
-	(void)user;
-	for (uint32_t i = 0; i < BURST; i++) {
-		memcpy(to[i], from[i], 64);
-		__asm__ volatile("" : : "r"(to[i]) : "memory");
-	}
 }
 
 static void parse(void *user)
@@ -183,33 +168,6 @@ static struct wk_acl *open_acl(uint32_t n_rules)
 	return acl;
 }
 
-static void fill_mbufs(struct kit *kit, struct rte_mempool *pool, uint32_t data_b)
-{
-	struct test_frame_spec spec = {
-		.ip_version = 4,
-		.proto = IPPROTO_TCP,
-		.src = { 10, 11, 0, 1 },
-		.dst = { 10, 12, 0, 10 },
-		.dport = 50051,
-		.tcp_flags = RTE_TCP_ACK_FLAG,
-		.data_b = data_b,
-	};
-
-	rte_pktmbuf_free_bulk(kit->mbufs, BURST);
-	for (uint32_t i = 0; i < BURST; i++) {
-		struct test_frame frame;
-
-		spec.sport = (uint16_t)(4000 + i);
-		test_frame_build(&frame, &spec);
-		kit->mbufs[i] = rte_pktmbuf_alloc(pool);
-		if (!kit->mbufs[i])
-			abort();
-		memcpy(rte_pktmbuf_append(kit->mbufs[i], (uint16_t)frame.len_b), frame.bytes,
-		       frame.len_b);
-	}
-	wk_pkt_parse_burst(kit->mbufs, BURST, kit->pkts);
-}
-
 static void fill_table(struct kit *kit)
 {
 	const struct wk_flow_table_conf conf = {
@@ -244,9 +202,8 @@ int main(void)
 	kit.mem = arena ? wk_mem_create(arena, wk_mem_footprint(ARENA_B)) : NULL;
 	if (!pool || !kit.mem)
 		return 1;
-	printf("name\tn\tcycles\tp99\tratio\n");
-	bench_row("memcpy 64 B", BURST, copy, &kit);
-	fill_mbufs(&kit, pool, 60);
+	bench_begin();
+	bench_fill(pool, 60, kit.mbufs, kit.pkts);
 	bench_row("parse", BURST, parse, &kit);
 	for (size_t i = 0; i < RTE_DIM(rules); i++) {
 		char name[32];
@@ -258,7 +215,8 @@ int main(void)
 	}
 	bench_row("checksum, 60 B", BURST, verify, &kit);
 	bench_row("set numbers", BURST, renumber, &kit);
-	fill_mbufs(&kit, pool, 1448);
+	rte_pktmbuf_free_bulk(kit.mbufs, BURST);
+	bench_fill(pool, 1448, kit.mbufs, kit.pkts);
 	bench_row("checksum, 1448 B", BURST, verify, &kit);
 	fill_table(&kit);
 	bench_row("look up, burst", BURST, look_up, &kit);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* workers_bench.c - what several workers cost each packet: naming its owner, and the way there. */
-#include "../support/test_frame.h"
 #include "bench.h"
 #include "team_kit.h"
 
-#define BURST WK_BURST_MAX
+#define BURST BENCH_BURST
 
 static const char *const conf_text =
 	"version = 1; ports = ( { name = \"a\"; device = \"net_ring0\"; },"
@@ -17,18 +16,6 @@ struct kit {
 	struct wk_owners owners;
 	uint32_t sum;
 };
-
-static void copy(void *user)
-{
-	static uint8_t from[BURST][64];
-	static uint8_t to[BURST][64];
-
-	(void)user;
-	for (uint32_t i = 0; i < BURST; i++) {
-		memcpy(to[i], from[i], 64);
-		__asm__ volatile("" : : "r"(to[i]) : "memory");
-	}
-}
 
 static void name_owners(void *user)
 {
@@ -58,32 +45,6 @@ static void there_and_parsed_again(void *user)
 	wk_pkt_parse_burst(kit->mbufs, BURST, kit->pkts);
 }
 
-static void fill(struct kit *kit)
-{
-	struct test_frame_spec spec = {
-		.ip_version = 4,
-		.proto = IPPROTO_TCP,
-		.src = { 10, 11, 0, 1 },
-		.dst = { 10, 12, 0, 10 },
-		.dport = 50051,
-		.tcp_flags = 0x10,
-		.data_b = 60,
-	};
-
-	for (uint32_t i = 0; i < BURST; i++) {
-		struct test_frame frame;
-
-		spec.sport = (uint16_t)(4000 + i);
-		test_frame_build(&frame, &spec);
-		kit->mbufs[i] = rte_pktmbuf_alloc(team.pool);
-		if (!kit->mbufs[i])
-			abort();
-		memcpy(rte_pktmbuf_append(kit->mbufs[i], (uint16_t)frame.len_b), frame.bytes,
-		       frame.len_b);
-	}
-	wk_pkt_parse_burst(kit->mbufs, BURST, kit->pkts);
-}
-
 int main(void)
 {
 	static struct kit kit = { .owners = { .n = 2, .secret = { 1, 2 } } };
@@ -95,9 +56,8 @@ int main(void)
 	snapshot = team_snapshot(conf_text);
 	if (!snapshot || team_open(&conf, snapshot) != 0)
 		return 1;
-	fill(&kit);
-	printf("name\tn\tcycles\tp99\tratio\n");
-	bench_row("memcpy 64 B", BURST, copy, &kit);
+	bench_fill(team.pool, 60, kit.mbufs, kit.pkts);
+	bench_begin();
 	kit.owners.n = 1;
 	bench_row("owner, one worker", BURST, name_owners, &kit);
 	kit.owners.n = 2;
