@@ -211,7 +211,7 @@ uint64_t ledger_ack(const struct wk_tcp_half *half)
 			return in;
 		in = rec_in_end(rec);
 	}
-	if (in == half->e_in && half->owned_in > in)
+	if (in >= half->e_in && half->owned_in > in)
 		in = half->owned_in;
 	return in;
 }

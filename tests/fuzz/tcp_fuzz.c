@@ -1,51 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_fuzz.c - segments of both sides, and what else can happen to a flow, in any order.
- *
- * CFG_B bytes say how the connection begins (see read_cfg); then each step is STEP_B bytes:
- *     0  what (low 4 bits, see enum what), who (bit 4), time that goes by first (high 3 bits)
- *     1  TCP flags besides ACK; 0x40 takes ACK away
- *     2  where it begins (low 4 bits, see point_in), what it acknowledges (high, see point_out)
- *     3  bytes beside that point, signed
- *     4  bytes beside that acknowledgement, signed
- *     5  length: below 200 as it is, then in steps of 64
- *     6  window (low 4 bits, in units of 512), SACK blocks (high, see put_sack)
- *     7  version of the payload (low 2 bits), clock (next 2)
- * The first of them may disturb the handshake (see say_noise). The tap checks I1 to I4 (wk_tcp.h)
- * with each packet; in the end both peers are honest for a while and the streams must arrive
- * (stage_calm). */
+ * What the input means is in tcp_input.h. The tap checks I1 to I4 (wk_tcp.h) with each packet; in
+ * the end both peers are honest for a while and the streams must arrive (stage_calm). */
 #include <string.h>
 
+#include "tcp_input.h"
 #include "tcp_stage.h"
 
-#define CFG_B   12u
-#define STEP_B  8u
-#define STEPS   256u
-#define END_B   20000u /* a stream that has come so far is long enough */
-#define MS_NS   1000000ull
-#define WHO     0x10u
-#define ALL_ACK 0x40u
-#define BURST_B 400u
+#define STEPS        256u
+#define END_B        20000u /* a stream that has come so far is long enough */
+#define MS_NS        1000000ull
+#define WHO          0x10u
+#define ALL_ACK      0x40u
+#define BURST_B      400u
+#define THIRD_B      60u
+#define THIRD_LATE_B 20u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-enum what {
-	NEXT = 0,   /* its next bytes */
-	AT = 1,     /* any bytes */
-	ANSWER = 2, /* an ACK of what has arrived */
-	ACK = 3,    /* any ACK */
-	AGAIN = 4,  /* from the last acknowledgement on */
-	WAIT = 5,   /* until a timer is due, and beside */
-	POKE = 6,   /* the judge comes to want an insertion */
-	SWITCH = 7,
-	RESET = 8,
-	SYN = 9, /* inside the connection */
-	RST = 10,
-	LAST = 11,  /* its next bytes and FIN */
-	RAW = 12,   /* the next step is options */
-	LOSE = 13,  /* its next bytes do not come */
-	BURST = 14, /* bytes with holes between them */
-	NEXT_TOO = 15,
-};
 
 static struct stage stage;
 
@@ -150,10 +121,10 @@ static void put_sack(struct say *say, uint8_t how)
 		return;
 	if (how < 8) {
 		/* What has arrived behind a hole, the last first. */
-		for (uint32_t i = half->sent.n; i-- > 0 && say->n_sack < (how & 3u) + 1;)
-			if (half->sent.r[i].from > say->ack) {
-				say->sack[say->n_sack][0] = half->sent.r[i].from;
-				say->sack[say->n_sack++][1] = half->sent.r[i].to;
+		for (uint32_t i = half->got.n; i-- > 0 && say->n_sack < (how & 3u) + 1;)
+			if (half->got.r[i].from > say->ack) {
+				say->sack[say->n_sack][0] = half->got.r[i].from;
+				say->sack[say->n_sack++][1] = half->got.r[i].to;
 			}
 		return;
 	}
@@ -287,12 +258,12 @@ static void go_by(uint8_t code)
 static void one_step(const uint8_t *step, const uint8_t *next)
 {
 	enum wk_dir dir = step[0] & WHO ? WK_S2C : WK_C2S;
+	static const uint32_t ages[] = { 0, 1, 1000 * MS_NS, 100 * MS_NS };
 	uint64_t due;
 
 	go_by(step[0] >> 5);
 	switch ((enum what)(step[0] & 15)) {
 	case NEXT:
-	case NEXT_TOO:
 		say_next(step, dir, false);
 		break;
 	case LAST:
@@ -309,9 +280,15 @@ static void one_step(const uint8_t *step, const uint8_t *next)
 	case SWITCH:
 		stage_switch(&stage);
 		break;
-	case RESET:
-		if (step[5] == 255) /* rarely: nothing happens afterwards */
+	case QUOTE:
+		if (step[5] == 255) /* nothing happens afterwards */
 			stage_reset(&stage);
+		else
+			stage_too_big(&stage, dir, beside(point_out(dir, step[2] >> 4), step[4]),
+				      length(step[5]), stage.now_ns - ages[step[7] & 3]);
+		break;
+	case DEAF:
+		stage.tap.half[dir].lose = 1u + (step[5] & 7u);
 		break;
 	case SYN:
 		say_syn(step, dir);
@@ -333,6 +310,12 @@ static void one_step(const uint8_t *step, const uint8_t *next)
 	}
 }
 
+/* Soon nothing is left, or about what the last quarter of the memory is. */
+static uint32_t room_of(uint8_t code)
+{
+	return code < 32 ? code * 128u : WK_MEM_MAX_B / 4 + (code - 40u) * 1024u;
+}
+
 static struct stage_cfg read_cfg(const uint8_t *cfg)
 {
 	static const uint32_t isns[] = { 1000, 0xffffff00u, 0x7fffff00u, 0xfffffffeu };
@@ -347,6 +330,11 @@ static struct stage_cfg read_cfg(const uint8_t *cfg)
 		.passive = cfg[3] & 4,
 		.small = cfg[3] & 8,
 		.poor = cfg[3] & 0x10,
+		.room_b = room_of(cfg[11] >> 2),
+		.strange = (cfg[4] & 0xc0) == 0xc0,
+		.third_b = cfg[3] & 0x20 ? THIRD_B : 0,
+		.third_in = cfg[3] & 0x40 ? THIRD_LATE_B : 0,
+		.third_fin = (cfg[3] & 0xe0) == 0xe0,
 		.wscale = wscales[cfg[4] & 3],
 		.mss = { mss[cfg[4] >> 2 & 3], mss[cfg[4] >> 4 & 3] },
 		.wnd_b = { 64u + cfg[5] * 250u, 64u + cfg[6] * 250u },

@@ -6,14 +6,18 @@ import pathlib
 import random
 import sys
 
-(NEXT, AT, ANSWER, ACK, AGAIN, WAIT, POKE, SWITCH, RESET, SYN, RST, LAST, RAW, LOSE,
- BURST) = range(15)
+(NEXT, AT, ANSWER, ACK, AGAIN, WAIT, POKE, SWITCH, QUOTE, SYN, RST, LAST, RAW, LOSE,
+ BURST, DEAF) = range(16)
 # As often as an honest peer, and now and then a liar, would do it.
-WEIGHTS = {NEXT: 30, AT: 10, ANSWER: 14, ACK: 6, AGAIN: 10, WAIT: 5, POKE: 3, SWITCH: 3, RESET: 1,
-           SYN: 2, RST: 2, LAST: 2, RAW: 2, LOSE: 5, BURST: 2}
+WEIGHTS = {NEXT: 30, AT: 10, ANSWER: 14, ACK: 6, AGAIN: 10, WAIT: 5, POKE: 3, SWITCH: 3, QUOTE: 2,
+           SYN: 2, RST: 2, LAST: 2, RAW: 2, LOSE: 5, BURST: 2, DEAF: 6}
 SERVER = 0x10
 PSH = 8
 PASSIVE, BOUNDS = 0x04, 0x18
+# What a packet may carry instead of its own: signatures, SACK with nothing or too much in it, a
+# timestamp cut short, an option beyond the end.
+OPTIONS = [b'\x13\x08\0\0\0\0\0\0', b'\x1d\x04\0\0\1\1\1\1', b'\x05\x02\1\1\x05\x04\0\0',
+           b'\x08\x08\0\0\0\0\0\0', b'\1\1\1\1\1\1\x05\x0a']
 
 
 def step(rng):
@@ -30,7 +34,7 @@ def step(rng):
         some[6] = rng.choice([0, 0, 1, 15, 0x10, 0x30])
     if rng.random() < .7:
         some[7] = 0
-    return bytes(some)
+    return bytes(some) + (rng.choice(OPTIONS) if what == RAW else b'')
 
 
 def seed(number):

@@ -219,12 +219,39 @@ static void set_bounds(struct stage *stage)
 	stage->limits.ledger_records = 8;
 }
 
+/* Takes memory away until only so much is left, in blocks of any size. */
+static void take_memory(struct stage *stage)
+{
+	struct wk_mem_usage usage;
+	size_t size_b = WK_MEM_MAX_B;
+
+	for (uint32_t i = 0; i < STAGE_BALLAST && size_b >= WK_MEM_MIN_B; i++, size_b /= 2) {
+		wk_mem_usage(stage->mem, &usage);
+		if (usage.arena_b - usage.used_b < stage->cfg.room_b + size_b)
+			continue;
+		stage->ballast[stage->n_ballast] = wk_mem_alloc(stage->mem, size_b);
+		must(stage->ballast[stage->n_ballast++]);
+	}
+}
+
+static void open_flow(struct stage *stage, struct wk_tcp_hs *hs)
+{
+	struct say third = stage_third(stage);
+	struct sim_pkt *pkt = stage_pkt(stage, &third);
+	struct wk_tcp_env env = env_now(stage);
+
+	stage_check_third(stage, hs, pkt);
+	wk_tcp_init(&stage->flow, hs, &env);
+	if (stage->cfg.wscale == UINT8_MAX)
+		tap_scale(&stage->tap, false);
+	stage_input_pkt(stage, pkt, 0);
+	must(wk_tcp_state(&stage->flow) == WK_TCP_ST_ESTABLISHED || stage->cfg.poor);
+}
+
 void stage_open(struct stage *stage, const struct stage_cfg *cfg)
 {
 	size_t arena_b = cfg->poor ? WK_MEM_MAX_B : STAGE_ARENA_B;
-	struct wk_tcp_env env;
 	struct wk_tcp_hs hs;
-	struct say third;
 
 	memset(stage, 0, sizeof(*stage));
 	stage->cfg = *cfg;
@@ -233,6 +260,8 @@ void stage_open(struct stage *stage, const struct stage_cfg *cfg)
 	must(wk_mem_footprint(arena_b) <= sizeof(arena));
 	stage->mem = wk_mem_create(arena, wk_mem_footprint(arena_b));
 	must(stage->mem);
+	if (cfg->poor)
+		take_memory(stage);
 	make_streams(stage);
 	judge_init(&stage->judge, cfg->seed, INSERT_MAX);
 	stage->judge.passive = cfg->passive;
@@ -242,13 +271,7 @@ void stage_open(struct stage *stage, const struct stage_cfg *cfg)
 	stage->tap.passive = cfg->passive;
 	stage->peer[WK_C2S].nxt = stage->peer[WK_S2C].nxt = 1;
 	stage_shake_hands(stage, &hs);
-	env = env_now(stage);
-	wk_tcp_init(&stage->flow, &hs, &env);
-	if (cfg->wscale == UINT8_MAX)
-		tap_scale(&stage->tap, false);
-	third = stage_says(stage, WK_C2S, 1, 0);
-	stage_input(stage, &third);
-	must(wk_tcp_state(&stage->flow) == WK_TCP_ST_ESTABLISHED);
+	open_flow(stage, &hs);
 }
 
 void stage_close(struct stage *stage)
@@ -258,6 +281,8 @@ void stage_close(struct stage *stage)
 
 	if (!stage->over)
 		wk_tcp_fini(&stage->flow, &env);
+	for (uint32_t i = 0; i < stage->n_ballast; i++)
+		wk_mem_free(stage->mem, stage->ballast[i]);
 	wk_mem_usage(stage->mem, &usage);
 	must(usage.used_b == 0);
 	must(stage->stats.counter[WK_CNT_INVARIANT] == 0);
@@ -272,11 +297,11 @@ uint64_t stage_received(const struct stage *stage, enum wk_dir dir)
 {
 	const struct tap_half *half = &stage->tap.half[dir];
 	uint64_t at = stage->flow.half[dir].b_out;
-	const struct range *range = ranges_find(&half->sent, at);
+	const struct range *range = ranges_find(&half->got, at);
 
 	if (range)
 		at = range->to < half->end_out ? range->to : half->end_out;
-	if (half->fin_out == at && at > 0 && half->end_out > at)
+	if (half->fin_got && half->fin_out == at && at > 0 && half->end_out > at)
 		at++;
 	return at;
 }
@@ -319,7 +344,7 @@ static uint8_t put_opts(const struct stage *stage, const struct say *say, uint8_
 	return len_b;
 }
 
-void stage_input(struct stage *stage, const struct say *say)
+struct sim_pkt *stage_pkt(const struct stage *stage, const struct say *say)
 {
 	uint8_t opts[WK_TCP_OPTS_MAX_B];
 	const struct tap_half *half = &stage->tap.half[say->dir];
@@ -334,20 +359,26 @@ void stage_input(struct stage *stage, const struct say *say)
 		.opts_len_b = put_opts(stage, say, opts),
 		.data_len_b = say->len_b,
 	};
+	struct sim_pkt *pkt;
 	uint8_t *data;
 
-	if (say->in + say->len_b > STAGE_FAR_B)
-		return;
 	data = malloc(say->len_b + 1u);
 	must(data);
 	/* In front of the first byte there is none: such a segment is stale whatever it says. */
 	for (uint32_t i = 0; i < say->len_b; i++)
-		data[i] = say->in + i >= 1
-				  ? stream_byte(stage, say->dir, say->in + i - 1, say->version)
-				  : 0;
+		data[i] = say->in + i >= 1 ? stream_byte((void *)(uintptr_t)stage, say->dir,
+							 say->in + i - 1, say->version)
+					   : 0;
 	seg.data = data;
-	stage_input_pkt(stage, pkt_build(say->dir, &seg), say->version);
+	pkt = pkt_build(say->dir, &seg);
 	free(data);
+	return pkt;
+}
+
+void stage_input(struct stage *stage, const struct say *say)
+{
+	if (say->in + say->len_b <= STAGE_FAR_B)
+		stage_input_pkt(stage, stage_pkt(stage, say), say->version);
 }
 
 /* How many packets one may bring about: those that its bytes, and what waited, are cut into. */
@@ -474,6 +505,8 @@ void stage_switch(struct stage *stage)
 		return;
 	if (stage->tap.passive) {
 		if (wk_tcp_enforce(&stage->flow, &mid_stream)) {
+			must(!stage->cfg.strange || !stage->cfg.passive ||
+			     wk_tcp_state(&stage->flow) == WK_TCP_ST_CLOSED);
 			set_passive(stage, false);
 			tap_enforced(&stage->tap);
 		}
@@ -491,4 +524,24 @@ void stage_reset(struct stage *stage)
 	tap_before(&stage->tap);
 	last_words(stage);
 	wk_tcp_reset(&stage->flow, &env, stage->tap.last_words, stage->tap.last_words_b);
+}
+
+void stage_too_big(struct stage *stage, enum wk_dir dir, uint64_t out, uint32_t len_b,
+		   uint64_t since_ns)
+{
+	const struct tap_half *half = &stage->tap.half[dir];
+	struct wk_tcp_env env = env_now(stage);
+	uint32_t seq = wk_seq_wrap(half->isn, out), in_seq;
+	uint64_t said = half->fin_in > half->versions_b ? half->fin_in : half->versions_b;
+	int64_t in;
+
+	if (stage->over || stage->tap.passive || !wk_tcp_quoted(&stage->flow, dir, seq, &in_seq))
+		return;
+	/* A number that its sender takes to be under way. */
+	in = wk_seq_unwrap(half->isn, in_seq, half->told_ack);
+	must(in >= (int64_t)half->told_ack && in <= (int64_t)said + 1);
+	tap_before(&stage->tap);
+	wk_tcp_too_big(&stage->flow, dir, seq, len_b, since_ns, &env);
+	check_count(stage, 0, stage->flow.half[dir].n_recs);
+	tap_after(&stage->tap, &stage->limits);
 }

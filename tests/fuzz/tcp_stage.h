@@ -12,6 +12,7 @@
 #include "wk_tcp.h"
 
 #define STAGE_ARENA_B (1u << 20)
+#define STAGE_BALLAST 16u        /* blocks: one of each size */
 #define STAGE_FAR_B   (1u << 18) /* nobody goes beyond: the tap's arrays have an end */
 
 /* How a connection begins, and the box's bounds. */
@@ -21,13 +22,19 @@ struct stage_cfg {
 	bool ts;
 	bool sack;
 	bool passive;
-	bool small;     /* bounds that are soon reached */
-	bool poor;      /* little memory */
+	bool small; /* bounds that are soon reached */
+	bool poor;  /* little memory: so much */
+	uint32_t room_b;
+	bool strange;   /* SYNs with an option that is taken away */
 	uint8_t wscale; /* of both, UINT8_MAX: no such option */
 	uint16_t mss[WK_DIRS];
 	uint32_t wnd_b[WK_DIRS]; /* that a side announces if it is not told otherwise */
 	uint32_t isn[WK_DIRS];
 	uint32_t ts_base;
+	/* The third segment may carry bytes, and not the first ones. */
+	uint32_t third_in;
+	uint32_t third_b;
+	bool third_fin;
 	const uint8_t *noise; /* STAGE_NOISE_B bytes for each strange packet in the handshake */
 	uint32_t n_noise;
 };
@@ -68,6 +75,8 @@ struct stage {
 	struct peer peer[WK_DIRS];
 	uint64_t now_ns;
 	bool over; /* the flow is forgotten */
+	void *ballast[STAGE_BALLAST];
+	uint32_t n_ballast;
 	struct wk_tcp_result result;
 };
 
@@ -82,6 +91,7 @@ uint64_t stage_received(const struct stage *stage, enum wk_dir dir);
 /* An honest segment: ACK and window as they are, from `in` on. */
 struct say stage_says(struct stage *stage, enum wk_dir dir, uint64_t in, uint32_t len_b);
 void stage_input(struct stage *stage, const struct say *say);
+struct sim_pkt *stage_pkt(const struct stage *stage, const struct say *say);
 /* The same of any bytes: a TCP header, options and payload of this version. */
 void stage_input_pkt(struct stage *stage, struct sim_pkt *pkt, uint32_t version);
 
@@ -91,9 +101,16 @@ uint64_t stage_deadline(const struct stage *stage);
 void stage_poke(struct stage *stage);
 void stage_switch(struct stage *stage);
 void stage_reset(struct stage *stage);
+/* An ICMP error: the packet of the stream dir that began at `out`, as its receiver numbers it, was
+ * too big for a path that takes less since then. */
+void stage_too_big(struct stage *stage, enum wk_dir dir, uint64_t out, uint32_t len_b,
+		   uint64_t since_ns);
 
-/* tcp_hand.c: up to the SYN-ACK; and what the caller of lib/tcp does with a packet that goes on. */
+/* tcp_hand.c: up to the SYN-ACK; the third segment, and whether it is one; and what the caller of
+ * lib/tcp does with a packet that goes on. */
 void stage_shake_hands(struct stage *stage, struct wk_tcp_hs *hs);
+struct say stage_third(struct stage *stage);
+void stage_check_third(struct stage *stage, struct wk_tcp_hs *hs, const struct sim_pkt *pkt);
 void stage_edit(struct sim_pkt *pkt, const struct wk_tcp_result *result);
 
 /* tcp_calm.c: from here on both peers are honest and the wire is perfect. All that was said must

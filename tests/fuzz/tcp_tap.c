@@ -43,6 +43,7 @@ void tap_fini(struct tap *tap)
 		memset(half->versions, 0, half->versions_b);
 		memset(half->left, 0, half->left_b);
 		ranges_fini(&half->sent);
+		ranges_fini(&half->got);
 		ranges_fini(&half->sacked);
 	}
 }
@@ -317,7 +318,8 @@ static void note_byte(struct tap *tap, enum wk_dir dir, uint64_t out, uint8_t by
 		half->left[out] = 3;
 }
 
-static void check_data(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg, int64_t off)
+static void check_data(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg, int64_t off,
+		       bool lost)
 {
 	struct tap_half *half = &tap->half[dir];
 	uint64_t end = (uint64_t)off + seg->data_len_b;
@@ -335,6 +337,8 @@ static void check_data(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg
 	}
 	if (off >= 1) {
 		ranges_add(&half->sent, (uint64_t)off, end);
+		if (!lost)
+			ranges_add(&half->got, (uint64_t)off, end);
 		if (half->end_out < end)
 			half->end_out = end;
 	}
@@ -354,7 +358,7 @@ static void check_fits(const struct tap *tap, enum wk_dir dir, const struct wk_t
 		must((uint64_t)off + seg->data_len_b <= half->edge_max + unit);
 }
 
-static void check_fin(struct tap *tap, enum wk_dir dir, uint64_t at)
+static void check_fin(struct tap *tap, enum wk_dir dir, uint64_t at, bool lost)
 {
 	struct tap_half *half = &tap->half[dir];
 
@@ -369,6 +373,7 @@ static void check_fin(struct tap *tap, enum wk_dir dir, uint64_t at)
 					   (tap->flow->half[dir].fin_in - 1 - half->in_b));
 		half->fin_out = at;
 	}
+	half->fin_got |= !lost;
 	if (half->end_out < at + 1)
 		half->end_out = at + 1;
 }
@@ -409,6 +414,7 @@ void tap_leaves(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	struct tap_half *half = &tap->half[dir];
 	uint64_t near = half->end_out;
 	int64_t off = wk_seq_unwrap(half->isn, seg->seq, near);
+	bool lost;
 
 	if (!in) {
 		must(!tap->passive);
@@ -429,12 +435,14 @@ void tap_leaves(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	/* A number beyond what has gone out would be the one its receiver takes windows from. */
 	if (!tap->passive && seg->data_len_b == 0 && !(seg->flags & WK_TCP_FIN))
 		must(off <= (int64_t)half->end_out);
+	lost = half->lose > 0 && (seg->data_len_b > 0 || (seg->flags & WK_TCP_FIN));
+	half->lose -= lost;
 	if (seg->data_len_b > 0)
-		check_data(tap, dir, seg, off);
+		check_data(tap, dir, seg, off, lost);
 	if (seg->data_len_b > 0 && !in)
 		check_fits(tap, dir, seg, off);
 	if (seg->flags & WK_TCP_FIN)
-		check_fin(tap, dir, (uint64_t)off + seg->data_len_b);
+		check_fin(tap, dir, (uint64_t)off + seg->data_len_b, lost);
 	check_ts(tap, dir, seg, off, !in);
 	if (seg->flags & WK_TCP_ACK)
 		tap_acks(tap, dir, seg, in);

@@ -69,6 +69,9 @@ struct tap_half {
 	uint64_t end_out;
 	uint64_t fin_out;
 	struct ranges sent;
+	struct ranges got; /* of it, what has not been lost on its way to the receiver */
+	bool fin_got;
+	uint32_t lose; /* so many packets with bytes or a FIN are lost there next */
 
 	uint64_t ack_max;  /* by its receiver, as it arrived */
 	uint64_t edge_max; /* the same of its window */

@@ -97,6 +97,29 @@ static void what_went_on_out_of_order_may_be_acknowledged_while_it_is_held(void 
 	close_world(&w);
 }
 
+/* Its sender has heard of the beginning from its receiver, and must hear of the rest from here: with
+ * a small window it could not say what completes the frame. */
+static void held_bytes_are_owned_behind_some_that_went_on_out_of_order(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, false);
+	from_server(&w, "x");
+	give(&w, WK_S2C, w.s_seq + 3, WK_TCP_ACK, "ABq1");
+	give(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "abc");
+	w.s_seq += 7;
+	w.c_ack = w.s_seq;
+	from_client(&w, "");
+	from_server(&w, "234");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_C2S, w.c_seq, w.s_seq, "");
+	from_server(&w, "56789");
+	assert_int_equal(w.n_sent, 1);
+	assert_sent(&w, 0, WK_S2C, w.c_ack, w.c_seq, "23456789");
+	close_world(&w);
+}
+
 /* A sender that has nothing more to say for now and sets no PSH waits for an ACK all the same. */
 static void held_bytes_are_owned_after_a_quiet_millisecond(void **state)
 {
@@ -395,6 +418,7 @@ int main(void)
 		cmocka_unit_test(bytes_beyond_the_window_are_none),
 		cmocka_unit_test(held_bytes_are_owned_after_a_quiet_millisecond),
 		cmocka_unit_test(no_more_is_owned_than_the_receiver_has_room_for),
+		cmocka_unit_test(held_bytes_are_owned_behind_some_that_went_on_out_of_order),
 		cmocka_unit_test(what_went_on_out_of_order_may_be_acknowledged_while_it_is_held),
 		cmocka_unit_test(
 			a_reply_that_waits_for_room_holds_the_download_at_the_next_boundary),
