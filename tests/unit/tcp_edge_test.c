@@ -97,8 +97,8 @@ static void what_went_on_out_of_order_may_be_acknowledged_while_it_is_held(void 
 	close_world(&w);
 }
 
-/* Its sender has heard of the beginning from its receiver, and must hear of the rest from here: with
- * a small window it could not say what completes the frame. */
+/* Its sender has heard of the beginning from its receiver, and must hear of the rest from here:
+ * with a small window it could not say what completes the frame. */
 static void held_bytes_are_owned_behind_some_that_went_on_out_of_order(void **state)
 {
 	struct world w;
