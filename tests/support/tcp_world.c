@@ -54,8 +54,7 @@ static uint32_t judge_client(struct world *w, const uint8_t *data, uint32_t len,
 		w->replies++;
 		wk_op_push(ops, WK_OP_DEL, FRAME, true);
 	} else if (data[0] == 'r') {
-		wk_op_push_bytes(ops, WK_OP_REPL, FRAME, (const uint8_t *)REPL, sizeof(REPL) - 1,
-				 true);
+		wk_op_push_bytes(ops, WK_OP_REPL, FRAME, (const uint8_t *)REPL, REPL_B, true);
 	} else {
 		wk_op_push(ops, WK_OP_PIN, FRAME, true);
 	}
@@ -88,17 +87,17 @@ static uint32_t pending(void *user)
 {
 	struct world *w = user;
 
-	return w->replies ? sizeof(REPLY) - 1 : 0;
+	return w->replies ? REPLY_B : 0;
 }
 
 static uint32_t pull(void *user, uint8_t *buf, uint32_t room)
 {
 	struct world *w = user;
 
-	assert_true(room >= sizeof(REPLY) - 1);
-	memcpy(buf, REPLY, sizeof(REPLY) - 1);
+	assert_true(room >= REPLY_B);
+	memcpy(buf, REPLY, REPLY_B);
 	w->replies--;
-	return sizeof(REPLY) - 1;
+	return REPLY_B;
 }
 
 static void tx(void *user, const struct wk_tcp_out *out)
@@ -190,6 +189,25 @@ const struct wk_tcp_result *from_server(struct world *w, const char *data)
 	return give(w, WK_S2C, seq, WK_TCP_ACK | WK_TCP_PSH, data);
 }
 
+const struct wk_tcp_result *ack_from_client(struct world *w, uint32_t ack)
+{
+	w->c_ack = ack;
+	return from_client(w, "");
+}
+
+const struct wk_tcp_result *ack_from_server(struct world *w, uint32_t ack)
+{
+	w->s_ack = ack;
+	return from_server(w, "");
+}
+
+bool pass_time(struct world *w, uint64_t ns)
+{
+	w->env.now_ns += ns;
+	w->n_sent = 0;
+	return wk_tcp_timer(&w->flow, &w->env);
+}
+
 void new_world(struct world *w, bool passive)
 {
 	size_t size = wk_mem_footprint(1 << 20);
@@ -278,6 +296,49 @@ void close_world(struct world *w)
 	free(w->arena);
 }
 
+static struct world fixture;
+
+int set_up_new_world(void **state)
+{
+	*state = &fixture;
+	new_world(&fixture, false);
+	return 0;
+}
+
+int set_up_world(void **state)
+{
+	*state = &fixture;
+	open_world(&fixture, false);
+	return 0;
+}
+
+int set_up_passive_world(void **state)
+{
+	*state = &fixture;
+	open_world(&fixture, true);
+	return 0;
+}
+
+int set_up_sack_world(void **state)
+{
+	set_up_world(state);
+	fixture.flow.sack_on = true;
+	return 0;
+}
+
+int set_up_timed_world(void **state)
+{
+	*state = &fixture;
+	open_world_timed(&fixture);
+	return 0;
+}
+
+int tear_down_world(void **state)
+{
+	close_world(*state);
+	return 0;
+}
+
 void assert_blocks(const struct world *w, unsigned int i, const uint32_t (*blocks)[2], uint32_t n)
 {
 	struct wk_tcp_seg seg;
@@ -303,4 +364,19 @@ void assert_sent(const struct world *w, unsigned int i, enum wk_dir dir, uint32_
 	assert_int_equal(w->sent[i].out.ack, ack);
 	assert_int_equal(w->sent[i].out.data_len_b, strlen(data));
 	assert_memory_equal(w->sent[i].data, data, strlen(data));
+}
+
+void assert_only(const struct world *w, enum wk_dir dir, uint32_t seq, uint32_t ack,
+		 const char *data)
+{
+	assert_int_equal(w->n_sent, 1);
+	assert_sent(w, 0, dir, seq, ack, data);
+}
+
+void assert_reset(const struct world *w)
+{
+	assert_int_equal(w->n_sent, 2);
+	assert_int_not_equal(w->sent[0].out.dir, w->sent[1].out.dir);
+	assert_true(w->sent[0].out.flags & WK_TCP_RST);
+	assert_true(w->sent[1].out.flags & WK_TCP_RST);
 }

@@ -12,12 +12,14 @@
 #include "wk_seq.h"
 #include "wk_tcp.h"
 
-#define FRAME 10u
-#define REPL  "a longer replacement"
-#define REPLY "<403>"
-#define ISN_C 0xfffffff0u /* wraps early */
-#define ISN_S 7000u
-#define MS    1000000ull
+#define FRAME   10u
+#define REPL    "a longer replacement"
+#define REPL_B  ((uint32_t)sizeof(REPL) - 1)
+#define REPLY   "<403>"
+#define REPLY_B ((uint32_t)sizeof(REPLY) - 1)
+#define ISN_C   0xfffffff0u /* wraps early */
+#define ISN_S   7000u
+#define MS      1000000ull
 
 struct world {
 	struct wk_tcp_hs hs; /* until its third segment */
@@ -64,6 +66,24 @@ void open_world_of(struct world *w, bool passive, uint16_t client_wnd);
 /* Fails when memory is not given back. */
 void close_world(struct world *w);
 
+/* As fixtures of a test, whose state is the world: after the handshake, the same of a passive flow,
+ * the same with SACK, with timestamps, and before the first SYN. */
+int set_up_world(void **state);
+int set_up_passive_world(void **state);
+int set_up_sack_world(void **state);
+int set_up_timed_world(void **state);
+int set_up_new_world(void **state);
+int tear_down_world(void **state);
+#define world_test(test) cmocka_unit_test_setup_teardown(test, set_up_world, tear_down_world)
+#define passive_world_test(test)                                                                   \
+	cmocka_unit_test_setup_teardown(test, set_up_passive_world, tear_down_world)
+#define sack_world_test(test)                                                                      \
+	cmocka_unit_test_setup_teardown(test, set_up_sack_world, tear_down_world)
+#define timed_world_test(test)                                                                     \
+	cmocka_unit_test_setup_teardown(test, set_up_timed_world, tear_down_world)
+#define new_world_test(test)                                                                       \
+	cmocka_unit_test_setup_teardown(test, set_up_new_world, tear_down_world)
+
 /* One packet; w->sent begins anew. */
 const struct wk_tcp_result *give(struct world *w, enum wk_dir dir, uint32_t seq, uint8_t flags,
 				 const char *data);
@@ -73,7 +93,13 @@ const struct wk_tcp_result *give_sack(struct world *w, enum wk_dir dir, uint32_t
 /* The peer's next bytes, with PSH. */
 const struct wk_tcp_result *from_client(struct world *w, const char *data);
 const struct wk_tcp_result *from_server(struct world *w, const char *data);
+/* No bytes, with this acknowledgement. */
+const struct wk_tcp_result *ack_from_client(struct world *w, uint32_t ack);
+const struct wk_tcp_result *ack_from_server(struct world *w, uint32_t ack);
+/* Runs the flow's timer after this time; w->sent begins anew. @return what it says. */
+bool pass_time(struct world *w, uint64_t ns);
 
+#define BLOCKS(...) ((const uint32_t[][2]){ __VA_ARGS__ })
 /* The SACK blocks of the packet that was built as number i: these n, in this order. */
 void assert_blocks(const struct world *w, unsigned int i, const uint32_t (*blocks)[2], uint32_t n);
 /* The timestamp of the packet that was built as number i. */
@@ -81,3 +107,8 @@ uint32_t sent_tsval(const struct world *w, unsigned int i);
 /* The packet that was built as number i. */
 void assert_sent(const struct world *w, unsigned int i, enum wk_dir dir, uint32_t seq, uint32_t ack,
 		 const char *data);
+/* It is the only one. */
+void assert_only(const struct world *w, enum wk_dir dir, uint32_t seq, uint32_t ack,
+		 const char *data);
+/* An RST to each side is all that was built. */
+void assert_reset(const struct world *w);

@@ -11,14 +11,12 @@
 #include "tcp_world.h"
 
 #define SECOND_NS (1000 * MS)
-#define REPLY_B   ((uint32_t)sizeof(REPLY) - 1)
 
 /* A reply is owed to the client, who has bytes under way. */
 static void owe_a_reply(struct world *w)
 {
 	from_client(w, "ABCDEFGHIJ");
-	w->s_ack = w->c_seq;
-	from_server(w, "");
+	ack_from_server(w, w->c_seq);
 	from_client(w, "d123456789");
 	assert_int_equal(w->sent[w->n_sent - 1].out.data_len_b, REPLY_B);
 }
@@ -26,9 +24,7 @@ static void owe_a_reply(struct world *w)
 /* Is the reply still ours to send again? */
 static bool still_owed(struct world *w)
 {
-	w->env.now_ns += SECOND_NS;
-	w->n_sent = 0;
-	wk_tcp_timer(&w->flow, &w->env);
+	pass_time(w, SECOND_NS);
 	return w->n_sent > 0;
 }
 
@@ -59,57 +55,46 @@ static void a_bare_ack_outside_of_the_window_acknowledges_nothing(void **state)
 /* RFC 5961 5: not of what was never sent, nor further behind than the largest window. */
 static void an_ack_too_far_behind_is_answered_and_dropped(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
 	for (int i = 0; i < 700; i++) {
-		from_server(&w, "123456789A123456789A123456789A123456789A123456789A"
-				"123456789A123456789A123456789A123456789A123456789A");
-		w.c_ack = w.s_seq;
-		from_client(&w, "");
+		from_server(w, "123456789A123456789A123456789A123456789A123456789A"
+			       "123456789A123456789A123456789A123456789A123456789A");
+		ack_from_client(w, w->s_seq);
 	}
-	w.c_ack = w.s_seq - 60000;
-	assert_int_not_equal(from_client(&w, "AB")->reason, WK_DROP_BADACK);
-	w.env.now_ns += 10 * MS;
-	w.c_ack = w.s_seq - 60001;
-	assert_int_equal(from_client(&w, "AB")->reason, WK_DROP_BADACK);
-	assert_int_equal(w.n_sent, 1);
-	assert_sent(&w, 0, WK_S2C, w.s_seq, ISN_C + 1, "");
-	w.env.now_ns += 10 * MS;
-	w.c_ack = w.s_seq + 1;
-	w.c_seq -= 2;
-	assert_int_equal(from_client(&w, "AB")->reason, WK_DROP_BADACK);
-	assert_int_equal(w.n_sent, 1);
-	assert_sent(&w, 0, WK_S2C, w.s_seq, ISN_C + 1, "");
-	close_world(&w);
+	w->c_ack = w->s_seq - 60000;
+	assert_int_not_equal(from_client(w, "AB")->reason, WK_DROP_BADACK);
+	w->env.now_ns += 10 * MS;
+	w->c_ack = w->s_seq - 60001;
+	assert_int_equal(from_client(w, "AB")->reason, WK_DROP_BADACK);
+	assert_only(w, WK_S2C, w->s_seq, ISN_C + 1, "");
+	w->env.now_ns += 10 * MS;
+	w->c_ack = w->s_seq + 1;
+	w->c_seq -= 2;
+	assert_int_equal(from_client(w, "AB")->reason, WK_DROP_BADACK);
+	assert_only(w, WK_S2C, w->s_seq, ISN_C + 1, "");
 }
 
 /* PAWS comes before the acknowledgement, too. */
 static void an_acknowledgement_from_the_past_counts_for_nothing(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world_timed(&w);
-	owe_a_reply(&w);
-	w.clock[WK_C2S] += 100;
-	from_client(&w, "AB");
-	w.clock[WK_C2S] -= 50;
-	w.c_ack += REPLY_B;
-	assert_int_equal(from_client(&w, "")->reason, WK_DROP_PAWS);
-	assert_true(still_owed(&w));
-	assert_int_equal(from_client(&w, "XY")->reason, WK_DROP_PAWS);
-	w.c_seq -= 2;
-	assert_true(still_owed(&w));
+	owe_a_reply(w);
+	w->clock[WK_C2S] += 100;
+	from_client(w, "AB");
+	w->clock[WK_C2S] -= 50;
+	assert_int_equal(ack_from_client(w, w->c_ack + REPLY_B)->reason, WK_DROP_PAWS);
+	assert_true(still_owed(w));
+	assert_int_equal(from_client(w, "XY")->reason, WK_DROP_PAWS);
+	w->c_seq -= 2;
+	assert_true(still_owed(w));
 	/* One that was overtaken says nothing new, and may go on. */
-	w.c_ack -= REPLY_B;
-	assert_int_not_equal(from_client(&w, "")->verdict, WK_TCP_DROP);
-	w.clock[WK_C2S] += 50;
-	w.c_ack += REPLY_B;
-	from_client(&w, "");
-	assert_false(still_owed(&w));
-	close_world(&w);
+	w->c_ack -= REPLY_B;
+	assert_int_not_equal(from_client(w, "")->verdict, WK_TCP_DROP);
+	w->clock[WK_C2S] += 50;
+	ack_from_client(w, w->c_ack + REPLY_B);
+	assert_false(still_owed(w));
 }
 
 /* A timestamp from far ahead, at numbers where its receiver would not take it. What we build next
@@ -133,8 +118,7 @@ static void a_forged_timestamp_is_in_nothing_that_is_built(void **state)
 			open_world_timed(&w);
 			from_client(&w, edited ? "d123456789" : "123456789A");
 			w.c_ack += edited ? REPLY_B : 0;
-			w.s_ack = ISN_C + 1 + (edited ? 0 : 10);
-			from_server(&w, "");
+			ack_from_server(&w, ISN_C + 1 + (edited ? 0 : 10));
 			w.clock[WK_C2S] += 1u << 30;
 			give(&w, WK_C2S, w.c_seq + (uint32_t)rows[i].off, WK_TCP_ACK, rows[i].data);
 			for (unsigned int n = 0; n < w.n_sent; n++)
@@ -152,77 +136,64 @@ static void a_forged_timestamp_is_in_nothing_that_is_built(void **state)
  * it would be taken there. */
 static void a_bare_ack_that_is_put_back_leaves_its_timestamp(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world_timed(&w);
-	from_client(&w, "ABC");
-	w.clock[WK_C2S] += 1000000;
-	w.c_seq += 10;
-	assert_int_equal(from_client(&w, "")->reason, WK_ABSORB_REBUILT);
-	assert_int_equal(w.n_sent, 1);
-	assert_sent(&w, 0, WK_C2S, ISN_C + 4, w.c_ack, "");
-	assert_int_equal(sent_tsval(&w, 0), 1000);
+	from_client(w, "ABC");
+	w->clock[WK_C2S] += 1000000;
+	w->c_seq += 10;
+	assert_int_equal(from_client(w, "")->reason, WK_ABSORB_REBUILT);
+	assert_only(w, WK_C2S, ISN_C + 4, w->c_ack, "");
+	assert_int_equal(sent_tsval(w, 0), 1000);
 	/* At the very end it stands, as it would without us. */
-	w.c_seq -= 10;
-	w.clock[WK_C2S] = 1001;
-	assert_int_equal(from_client(&w, "")->verdict, WK_TCP_FORWARD);
-	assert_int_equal(w.result.edits, 0);
-	close_world(&w);
+	w->c_seq -= 10;
+	w->clock[WK_C2S] = 1001;
+	assert_int_equal(from_client(w, "")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w->result.edits, 0);
 }
 
 /* The fastest clocks of timestamps are half way round in 36 minutes. */
 static void timestamps_are_forgotten_after_long_silence(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world_timed(&w);
-	from_client(&w, "ABC");
-	w.env.now_ns += 30 * 60 * SECOND_NS;
-	w.clock[WK_C2S] -= 10;
-	assert_int_equal(from_client(&w, "DEF")->reason, WK_DROP_PAWS);
-	w.c_seq -= 3;
-	w.env.now_ns += 6 * 60 * SECOND_NS;
-	assert_int_equal(from_client(&w, "DEF")->verdict, WK_TCP_FORWARD);
-	from_client(&w, "r123456789");
-	assert_int_equal(sent_tsval(&w, 0), 990);
-	close_world(&w);
+	from_client(w, "ABC");
+	w->env.now_ns += 30 * 60 * SECOND_NS;
+	w->clock[WK_C2S] -= 10;
+	assert_int_equal(from_client(w, "DEF")->reason, WK_DROP_PAWS);
+	w->c_seq -= 3;
+	w->env.now_ns += 6 * 60 * SECOND_NS;
+	assert_int_equal(from_client(w, "DEF")->verdict, WK_TCP_FORWARD);
+	from_client(w, "r123456789");
+	assert_int_equal(sent_tsval(w, 0), 990);
 }
 
 /* A late copy of the server's SYN-ACK. */
 static void the_older_of_two_syn_acks_does_not_turn_the_clock_back(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	new_world(&w, false);
-	w.ts = true;
-	greet_world(&w);
-	w.clock[WK_S2C] -= 10;
-	give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
-	from_client(&w, "");
-	give(&w, WK_C2S, w.c_seq + 70000, WK_TCP_ACK, "ABC");
-	assert_int_equal(w.n_sent, 1);
-	assert_int_equal(sent_tsval(&w, 0), 1000);
-	close_world(&w);
+	w->ts = true;
+	greet_world(w);
+	w->clock[WK_S2C] -= 10;
+	give(w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
+	from_client(w, "");
+	give(w, WK_C2S, w->c_seq + 70000, WK_TCP_ACK, "ABC");
+	assert_int_equal(w->n_sent, 1);
+	assert_int_equal(sent_tsval(w, 0), 1000);
 }
 
 /* A keepalive is not heard, only answered: it goes to the server with numbers of ours. */
 static void a_keepalive_asks_and_says_nothing(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	owe_a_reply(&w);
-	w.c_ack += REPLY_B;
-	give(&w, WK_C2S, w.c_seq - 1, WK_TCP_ACK, "");
-	assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
-	assert_int_equal(w.result.seq, ISN_C + 10);
-	assert_int_equal(w.result.ack, ISN_S + 1);
-	assert_true(still_owed(&w));
-	close_world(&w);
+	owe_a_reply(w);
+	w->c_ack += REPLY_B;
+	give(w, WK_C2S, w->c_seq - 1, WK_TCP_ACK, "");
+	assert_int_equal(w->result.verdict, WK_TCP_FORWARD);
+	assert_int_equal(w->result.seq, ISN_C + 10);
+	assert_int_equal(w->result.ack, ISN_S + 1);
+	assert_true(still_owed(w));
 }
 
 /* A byte of the next frame would take the place of the reply that waits for room. */
@@ -239,14 +210,12 @@ static void a_probe_at_a_boundary_goes_on_without_its_byte(void **state)
 	w.wnd[WK_C2S] = 0;
 	from_client(&w, "");
 	assert_int_equal(from_server(&w, "x")->reason, WK_DROP_WINDOW);
-	assert_int_equal(w.n_sent, 1);
-	assert_sent(&w, 0, WK_S2C, ISN_S + 3, w.c_seq, "");
+	assert_only(&w, WK_S2C, ISN_S + 3, w.c_seq, "");
 	w.s_seq--;
 	w.wnd[WK_C2S] = 100;
 	from_client(&w, "");
 	assert_int_equal(w.replies, 0);
-	w.c_ack += REPLY_B;
-	from_client(&w, "");
+	ack_from_client(&w, w.c_ack + REPLY_B);
 	assert_int_equal(from_server(&w, "x")->verdict, WK_TCP_FORWARD);
 	close_world(&w);
 }
@@ -329,13 +298,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bare_ack_outside_of_the_window_acknowledges_nothing),
-		cmocka_unit_test(an_ack_too_far_behind_is_answered_and_dropped),
-		cmocka_unit_test(an_acknowledgement_from_the_past_counts_for_nothing),
+		world_test(an_ack_too_far_behind_is_answered_and_dropped),
+		timed_world_test(an_acknowledgement_from_the_past_counts_for_nothing),
 		cmocka_unit_test(a_forged_timestamp_is_in_nothing_that_is_built),
-		cmocka_unit_test(a_bare_ack_that_is_put_back_leaves_its_timestamp),
-		cmocka_unit_test(timestamps_are_forgotten_after_long_silence),
-		cmocka_unit_test(the_older_of_two_syn_acks_does_not_turn_the_clock_back),
-		cmocka_unit_test(a_keepalive_asks_and_says_nothing),
+		timed_world_test(a_bare_ack_that_is_put_back_leaves_its_timestamp),
+		timed_world_test(timestamps_are_forgotten_after_long_silence),
+		new_world_test(the_older_of_two_syn_acks_does_not_turn_the_clock_back),
+		world_test(a_keepalive_asks_and_says_nothing),
 		cmocka_unit_test(a_probe_at_a_boundary_goes_on_without_its_byte),
 		cmocka_unit_test(a_signature_is_taken_out_of_a_syn_and_counted),
 		cmocka_unit_test(a_signed_segment_of_a_connection_goes_nowhere),

@@ -26,84 +26,72 @@ static uint64_t used_b(const struct world *w)
 /* The pattern that costs most: each byte waits alone. */
 static void single_bytes_behind_holes_are_bounded_in_number_and_memory(void **state)
 {
+	struct world *w = *state;
 	uint32_t reasons[WK_REASON_MAX] = { 0 };
-	struct world w;
 
-	(void)state;
-	open_world(&w, false);
 	for (uint32_t i = 0; i < 20000; i++) {
-		give(&w, WK_C2S, w.c_seq + 1 + 2 * i, WK_TCP_ACK, "A");
-		reasons[w.result.reason]++;
-		assert_in_range(w.n_sent, 0, 1);
-		assert_in_range(w.flow.half[WK_C2S].n_ooo, 0, w.limits.ooo_records);
-		assert_int_equal(used_b(&w), w.flow.half[WK_C2S].ooo_b);
+		give(w, WK_C2S, w->c_seq + 1 + 2 * i, WK_TCP_ACK, "A");
+		reasons[w->result.reason]++;
+		assert_in_range(w->n_sent, 0, 1);
+		assert_in_range(w->flow.half[WK_C2S].n_ooo, 0, w->limits.ooo_records);
+		assert_int_equal(used_b(w), w->flow.half[WK_C2S].ooo_b);
 	}
-	assert_int_equal(reasons[WK_ABSORB_OOO], w.limits.ooo_records);
-	assert_int_equal(reasons[WK_DROP_OOO_CAP], 20000 - w.limits.ooo_records);
+	assert_int_equal(reasons[WK_ABSORB_OOO], w->limits.ooo_records);
+	assert_int_equal(reasons[WK_DROP_OOO_CAP], 20000 - w->limits.ooo_records);
 	/* The connection goes on: what was dropped is new when it comes again. */
-	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "xAxAxA");
-	assert_int_equal(w.sent[0].out.seq, w.c_seq);
-	assert_int_equal(wk_tcp_state(&w.flow), WK_TCP_ST_ESTABLISHED);
-	close_world(&w);
+	give(w, WK_C2S, w->c_seq, WK_TCP_ACK, "xAxAxA");
+	assert_int_equal(w->sent[0].out.seq, w->c_seq);
+	assert_int_equal(wk_tcp_state(&w->flow), WK_TCP_ST_ESTABLISHED);
 }
 
 static void the_memory_of_waiting_bytes_is_counted_as_the_arena_counts_it(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	w.limits.ooo_b = 8192;
-	w.limits.ooo_records = UINT32_MAX;
+	w->limits.ooo_b = 8192;
+	w->limits.ooo_records = UINT32_MAX;
 	for (uint32_t i = 0; i < 1000; i++) {
-		give(&w, WK_C2S, w.c_seq + 1 + 2 * i, WK_TCP_ACK, "A");
-		assert_in_range(used_b(&w), 0, w.limits.ooo_b);
+		give(w, WK_C2S, w->c_seq + 1 + 2 * i, WK_TCP_ACK, "A");
+		assert_in_range(used_b(w), 0, w->limits.ooo_b);
 	}
-	assert_int_equal(w.result.reason, WK_DROP_OOO_CAP);
-	assert_int_equal(w.flow.half[WK_C2S].n_ooo, 8192 / WK_MEM_MIN_B);
-	close_world(&w);
+	assert_int_equal(w->result.reason, WK_DROP_OOO_CAP);
+	assert_int_equal(w->flow.half[WK_C2S].n_ooo, 8192 / WK_MEM_MIN_B);
 }
 
 /* What a single loss in a full window leaves behind is a row, not a list. */
 static void a_row_of_segments_behind_one_hole_takes_few_records(void **state)
 {
+	struct world *w = *state;
 	static char segment[1001];
-	struct world w;
 
-	(void)state;
-	open_world(&w, false);
 	memset(segment, 'A', sizeof(segment) - 1);
 	for (uint32_t i = 0; i < 59; i++) {
-		give(&w, WK_C2S, w.c_seq + 1 + 1000 * i, WK_TCP_ACK, segment);
-		assert_int_equal(w.result.reason, WK_ABSORB_OOO);
+		give(w, WK_C2S, w->c_seq + 1 + 1000 * i, WK_TCP_ACK, segment);
+		assert_int_equal(w->result.reason, WK_ABSORB_OOO);
 	}
-	assert_in_range(w.flow.half[WK_C2S].n_ooo, 1, 8);
-	assert_in_range(used_b(&w), 59000, 2 * 65536);
-	close_world(&w);
+	assert_in_range(w->flow.half[WK_C2S].n_ooo, 1, 8);
+	assert_in_range(used_b(w), 59000, 2 * 65536);
 }
 
 static void many_connections_that_pile_up_leave_room_for_others(void **state)
 {
+	struct world *w = *state;
 	static struct wk_tcp_flow flows[FLOWS];
-	struct world w;
 
-	(void)state;
-	open_world(&w, false);
 	for (uint32_t f = 0; f < FLOWS; f++)
-		flows[f] = w.flow;
+		flows[f] = w->flow;
 	for (uint32_t i = 0; i < 600; i++)
 		for (uint32_t f = 0; f < FLOWS; f++) {
-			w.flow = flows[f];
-			give(&w, WK_C2S, w.c_seq + 1 + 2 * i, WK_TCP_ACK, "A");
-			flows[f] = w.flow;
-			assert_in_range(used_b(&w), 0, ARENA_B - ARENA_B / 4);
+			w->flow = flows[f];
+			give(w, WK_C2S, w->c_seq + 1 + 2 * i, WK_TCP_ACK, "A");
+			flows[f] = w->flow;
+			assert_in_range(used_b(w), 0, ARENA_B - ARENA_B / 4);
 		}
-	w.flow = flows[0];
-	from_client(&w, "h123");
-	assert_int_equal(w.result.reason, WK_ABSORB_HELD);
+	w->flow = flows[0];
+	from_client(w, "h123");
+	assert_int_equal(w->result.reason, WK_ABSORB_HELD);
 	for (uint32_t f = 1; f < FLOWS; f++)
-		wk_tcp_fini(&flows[f], &w.env);
-	close_world(&w);
+		wk_tcp_fini(&flows[f], &w->env);
 }
 
 /* Small frames with bytes between them, and a server that acknowledges nothing. */
@@ -123,74 +111,63 @@ static uint32_t fill_ledger(struct world *w, uint32_t frames)
 
 static void frames_that_are_not_acknowledged_are_bounded_in_number_and_memory(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	assert_int_equal(fill_ledger(&w, 5000), w.limits.ledger_records + 1);
-	assert_in_range(used_b(&w), 0, (w.limits.ledger_records + 1) * RECORD_B);
-	w.s_ack = w.c_seq;
-	from_server(&w, "");
-	assert_int_equal(used_b(&w), 0);
-	assert_int_equal(fill_ledger(&w, 1), 1);
-	close_world(&w);
+	assert_int_equal(fill_ledger(w, 5000), w->limits.ledger_records + 1);
+	assert_in_range(used_b(w), 0, (w->limits.ledger_records + 1) * RECORD_B);
+	ack_from_server(w, w->c_seq);
+	assert_int_equal(used_b(w), 0);
+	assert_int_equal(fill_ledger(w, 1), 1);
 }
 
 static void many_connections_with_full_ledgers_leave_room_for_others(void **state)
 {
+	struct world *w = *state;
 	static struct wk_tcp_flow flows[LEDGERS];
-	uint32_t seq, last = 0;
-	struct world w;
+	uint32_t seq = w->c_seq, last = 0;
 
-	(void)state;
-	open_world(&w, false);
-	seq = w.c_seq;
 	for (uint32_t f = 0; f < LEDGERS; f++)
-		flows[f] = w.flow;
+		flows[f] = w->flow;
 	for (uint32_t f = 0; f < LEDGERS; f++) {
-		w.c_seq = seq;
-		w.flow = flows[f];
-		last = fill_ledger(&w, 2000);
-		flows[f] = w.flow;
+		w->c_seq = seq;
+		w->flow = flows[f];
+		last = fill_ledger(w, 2000);
+		flows[f] = w->flow;
 		assert_int_equal(wk_tcp_state(&flows[f]), WK_TCP_ST_ESTABLISHED);
 	}
 	/* The last one has what a connection needs. */
 	assert_in_range(last, 1, 100);
-	assert_int_equal(w.result.reason, WK_DROP_LEDGER_CAP);
-	assert_true(used_b(&w) < ARENA_B);
+	assert_int_equal(w->result.reason, WK_DROP_LEDGER_CAP);
+	assert_true(used_b(w) < ARENA_B);
 	for (uint32_t f = 0; f + 1 < LEDGERS; f++)
-		wk_tcp_fini(&flows[f], &w.env);
-	close_world(&w);
+		wk_tcp_fini(&flows[f], &w->env);
 }
 
 /* Three duplicates ask for it once; what comes afterwards does not ask. */
 static void a_lost_insertion_is_not_sent_again_for_each_packet(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	from_client(&w, "d123456789");
-	from_server(&w, "ABC");
+	from_client(w, "d123456789");
+	from_server(w, "ABC");
 	for (uint32_t i = 0; i < 3; i++)
-		from_client(&w, "");
-	assert_int_equal(w.stats.counter[WK_CNT_OWNED_REXMIT], 1);
+		from_client(w, "");
+	assert_int_equal(w->stats.counter[WK_CNT_OWNED_REXMIT], 1);
 	for (uint32_t i = 0; i < 50; i++)
-		from_client(&w, "x");
-	assert_int_equal(w.stats.counter[WK_CNT_OWNED_REXMIT], 1);
-	close_world(&w);
+		from_client(w, "x");
+	assert_int_equal(w->stats.counter[WK_CNT_OWNED_REXMIT], 1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(single_bytes_behind_holes_are_bounded_in_number_and_memory),
-		cmocka_unit_test(the_memory_of_waiting_bytes_is_counted_as_the_arena_counts_it),
-		cmocka_unit_test(a_row_of_segments_behind_one_hole_takes_few_records),
-		cmocka_unit_test(many_connections_that_pile_up_leave_room_for_others),
-		cmocka_unit_test(frames_that_are_not_acknowledged_are_bounded_in_number_and_memory),
-		cmocka_unit_test(many_connections_with_full_ledgers_leave_room_for_others),
-		cmocka_unit_test(a_lost_insertion_is_not_sent_again_for_each_packet),
+		world_test(single_bytes_behind_holes_are_bounded_in_number_and_memory),
+		world_test(the_memory_of_waiting_bytes_is_counted_as_the_arena_counts_it),
+		world_test(a_row_of_segments_behind_one_hole_takes_few_records),
+		world_test(many_connections_that_pile_up_leave_room_for_others),
+		world_test(frames_that_are_not_acknowledged_are_bounded_in_number_and_memory),
+		world_test(many_connections_with_full_ledgers_leave_room_for_others),
+		world_test(a_lost_insertion_is_not_sent_again_for_each_packet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

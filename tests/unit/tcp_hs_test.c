@@ -105,95 +105,80 @@ static void the_first_data_that_arrives_is_the_third_segment(void **state)
 /* It cannot know yet that anybody hears it. */
 static void what_a_server_sends_before_the_third_segment_goes_nowhere(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	new_world(&w, false);
-	greet_world(&w);
-	assert_int_equal(from_server(&w, "abc")->reason, WK_DROP_HS);
-	assert_int_equal(w.step, WK_TCP_HS_ALIEN);
-	w.s_seq -= 3;
-	from_client(&w, "");
-	assert_true(w.open);
-	assert_int_equal(from_server(&w, "abc")->verdict, WK_TCP_FORWARD);
-	close_world(&w);
+	greet_world(w);
+	assert_int_equal(from_server(w, "abc")->reason, WK_DROP_HS);
+	assert_int_equal(w->step, WK_TCP_HS_ALIEN);
+	w->s_seq -= 3;
+	from_client(w, "");
+	assert_true(w->open);
+	assert_int_equal(from_server(w, "abc")->verdict, WK_TCP_FORWARD);
 }
 
 static void a_split_handshake_is_none(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	new_world(&w, false);
-	give(&w, WK_C2S, w.c_seq++, WK_TCP_SYN, "");
+	give(w, WK_C2S, w->c_seq++, WK_TCP_SYN, "");
 	/* A21: the server's own SYN, which asks the client to be a server. */
-	assert_int_equal(step(&w, WK_S2C, ISN_S, WK_TCP_SYN, ""), WK_TCP_HS_ALIEN);
-	assert_int_equal(w.result.reason, WK_DROP_SRV_SYN);
+	assert_int_equal(step(w, WK_S2C, ISN_S, WK_TCP_SYN, ""), WK_TCP_HS_ALIEN);
+	assert_int_equal(w->result.reason, WK_DROP_SRV_SYN);
 	/* Neither an ACK alone nor a SYN-ACK of the client's goes on from here. */
-	w.s_ack = w.c_seq;
-	assert_int_equal(step(&w, WK_S2C, ISN_S, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
-	w.c_ack = ISN_S + 1;
-	assert_int_equal(step(&w, WK_C2S, ISN_C, WK_TCP_SYN | WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
-	assert_int_equal(step(&w, WK_C2S, ISN_C + 1, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
-	assert_int_equal(w.result.reason, WK_DROP_HS);
-	close_world(&w);
+	w->s_ack = w->c_seq;
+	assert_int_equal(step(w, WK_S2C, ISN_S, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
+	w->c_ack = ISN_S + 1;
+	assert_int_equal(step(w, WK_C2S, ISN_C, WK_TCP_SYN | WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
+	assert_int_equal(step(w, WK_C2S, ISN_C + 1, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
+	assert_int_equal(w->result.reason, WK_DROP_HS);
 }
 
 static void a_syn_ack_for_another_syn_is_dropped(void **state)
 {
+	struct world *w = *state;
 	static const int32_t off[] = { -1, 1, 1 << 30 };
-	struct world w;
 
-	(void)state;
-	new_world(&w, false);
-	give(&w, WK_C2S, w.c_seq++, WK_TCP_SYN, "");
+	give(w, WK_C2S, w->c_seq++, WK_TCP_SYN, "");
 	for (size_t i = 0; i < COUNT(off); i++) {
-		w.s_ack = w.c_seq + (uint32_t)off[i];
-		give(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
-		assert_int_equal(w.step, WK_TCP_HS_ALIEN);
-		assert_int_equal(w.result.reason, WK_DROP_HS);
+		w->s_ack = w->c_seq + (uint32_t)off[i];
+		give(w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, "");
+		assert_int_equal(w->step, WK_TCP_HS_ALIEN);
+		assert_int_equal(w->result.reason, WK_DROP_HS);
 	}
-	w.c_ack = ISN_S + 1;
-	assert_int_equal(step(&w, WK_C2S, w.c_seq, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
-	close_world(&w);
+	w->c_ack = ISN_S + 1;
+	assert_int_equal(step(w, WK_C2S, w->c_seq, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
 }
 
 /* A22 */
 static void of_two_syn_acks_the_last_one_counts(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	new_world(&w, false);
-	greet_world(&w);
-	give(&w, WK_S2C, 0x7777, WK_TCP_SYN | WK_TCP_ACK, "");
-	assert_int_equal(w.step, WK_TCP_HS_ON);
-	assert_int_equal(step(&w, WK_C2S, w.c_seq, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
-	w.c_ack = 0x7778;
-	assert_int_equal(step(&w, WK_C2S, w.c_seq, WK_TCP_ACK, ""), WK_TCP_HS_DONE);
-	w.s_seq = 0x7778;
-	assert_int_equal(from_server(&w, "abc")->verdict, WK_TCP_FORWARD);
-	close_world(&w);
+	greet_world(w);
+	give(w, WK_S2C, 0x7777, WK_TCP_SYN | WK_TCP_ACK, "");
+	assert_int_equal(w->step, WK_TCP_HS_ON);
+	assert_int_equal(step(w, WK_C2S, w->c_seq, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
+	w->c_ack = 0x7778;
+	assert_int_equal(step(w, WK_C2S, w->c_seq, WK_TCP_ACK, ""), WK_TCP_HS_DONE);
+	w->s_seq = 0x7778;
+	assert_int_equal(from_server(w, "abc")->verdict, WK_TCP_FORWARD);
 }
 
 /* The client tries anew with another number: what was answered to the first one is void. */
 static void another_syn_begins_the_handshake_anew(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	new_world(&w, false);
-	greet_world(&w);
+	greet_world(w);
 	/* The same one again changes nothing. */
-	assert_int_equal(step(&w, WK_C2S, ISN_C, WK_TCP_SYN, ""), WK_TCP_HS_ON);
-	assert_int_equal(step(&w, WK_C2S, 0x5555, WK_TCP_SYN, ""), WK_TCP_HS_ON);
-	w.c_seq = 0x5556;
-	assert_int_equal(step(&w, WK_C2S, w.c_seq, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
-	assert_int_equal(step(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
-	w.s_ack = 0x5556;
-	assert_int_equal(step(&w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, ""), WK_TCP_HS_ON);
-	assert_int_equal(step(&w, WK_C2S, w.c_seq, WK_TCP_ACK, ""), WK_TCP_HS_DONE);
-	close_world(&w);
+	assert_int_equal(step(w, WK_C2S, ISN_C, WK_TCP_SYN, ""), WK_TCP_HS_ON);
+	assert_int_equal(step(w, WK_C2S, 0x5555, WK_TCP_SYN, ""), WK_TCP_HS_ON);
+	w->c_seq = 0x5556;
+	assert_int_equal(step(w, WK_C2S, w->c_seq, WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
+	assert_int_equal(step(w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, ""), WK_TCP_HS_ALIEN);
+	w->s_ack = 0x5556;
+	assert_int_equal(step(w, WK_S2C, ISN_S, WK_TCP_SYN | WK_TCP_ACK, ""), WK_TCP_HS_ON);
+	assert_int_equal(step(w, WK_C2S, w->c_seq, WK_TCP_ACK, ""), WK_TCP_HS_DONE);
 }
 
 static void an_rst_ends_a_handshake_at_its_exact_number(void **state)
@@ -301,20 +286,17 @@ static void a_flow_knows_what_both_sides_have_said(void **state)
 /* A SYN that comes again later has a later timestamp: nothing built here may be older. */
 static void the_latest_timestamp_of_a_repeated_syn_counts(void **state)
 {
+	struct world *w = *state;
 	struct wk_tcp_seg seg = { .seq = ISN_C, .flags = WK_TCP_SYN, .has_ts = true, .tsval = 10 };
-	struct world w;
 
-	(void)state;
-	new_world(&w, false);
-	wk_tcp_hs_start(&w.hs, &seg, false);
+	wk_tcp_hs_start(&w->hs, &seg, false);
 	for (uint32_t tsval = 10; tsval < 14; tsval++) {
 		seg.tsval = tsval == 13 ? 5 : tsval; /* the last one is late */
-		wk_tcp_hs_input(&w.hs, WK_C2S, &seg, &w.stats, &w.result);
+		wk_tcp_hs_input(&w->hs, WK_C2S, &seg, &w->stats, &w->result);
 	}
-	offer(&w, WK_S2C, &(struct offer){ .ts = true }, true);
-	wk_tcp_init(&w.flow, &w.hs, &w.env);
-	assert_int_equal(w.flow.half[WK_C2S].tsval, 12);
-	close_world(&w);
+	offer(w, WK_S2C, &(struct offer){ .ts = true }, true);
+	wk_tcp_init(&w->flow, &w->hs, &w->env);
+	assert_int_equal(w->flow.half[WK_C2S].tsval, 12);
 }
 
 int main(void)
@@ -323,14 +305,14 @@ int main(void)
 		cmocka_unit_test(a_third_segment_with_another_number_opens_nothing),
 		cmocka_unit_test(only_a_segment_with_an_ack_and_no_syn_is_the_third),
 		cmocka_unit_test(the_first_data_that_arrives_is_the_third_segment),
-		cmocka_unit_test(what_a_server_sends_before_the_third_segment_goes_nowhere),
-		cmocka_unit_test(a_split_handshake_is_none),
-		cmocka_unit_test(a_syn_ack_for_another_syn_is_dropped),
-		cmocka_unit_test(of_two_syn_acks_the_last_one_counts),
-		cmocka_unit_test(another_syn_begins_the_handshake_anew),
+		new_world_test(what_a_server_sends_before_the_third_segment_goes_nowhere),
+		new_world_test(a_split_handshake_is_none),
+		new_world_test(a_syn_ack_for_another_syn_is_dropped),
+		new_world_test(of_two_syn_acks_the_last_one_counts),
+		new_world_test(another_syn_begins_the_handshake_anew),
 		cmocka_unit_test(an_rst_ends_a_handshake_at_its_exact_number),
 		cmocka_unit_test(a_flow_knows_what_both_sides_have_said),
-		cmocka_unit_test(the_latest_timestamp_of_a_repeated_syn_counts),
+		new_world_test(the_latest_timestamp_of_a_repeated_syn_counts),
 	};
 
 	return cmocka_run_group_tests_name("tcp_hs", tests, NULL, NULL);

@@ -40,29 +40,26 @@ static void talk(struct world *w)
 
 static void a_silent_connection_lives_on_if_both_sides_answer(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	talk(&w);
+	talk(w);
 	for (int round = 0; round < 3; round++) {
-		uint64_t silent_ns = w.env.now_ns;
+		uint64_t silent_ns = w->env.now_ns;
 
-		assert_true(ring(&w));
-		assert_true(w.env.now_ns - silent_ns >= w.limits.idle_ns);
-		expect_question(&w);
+		assert_true(ring(w));
+		assert_true(w->env.now_ns - silent_ns >= w->limits.idle_ns);
+		expect_question(w);
 		/* The server answers first; the client only after the next question, which the
 		 * server is spared. */
-		give(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "");
-		assert_true(ring(&w));
-		assert_int_equal(w.n_sent, 1);
-		assert_sent(&w, 0, WK_S2C, w.c_ack - 1, w.c_seq, "");
-		give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "");
-		assert_true(wk_tcp_deadline(&w.flow, &w.limits) - w.env.now_ns >= w.limits.idle_ns);
+		give(w, WK_S2C, w->s_seq, WK_TCP_ACK, "");
+		assert_true(ring(w));
+		assert_only(w, WK_S2C, w->c_ack - 1, w->c_seq, "");
+		give(w, WK_C2S, w->c_seq, WK_TCP_ACK, "");
+		assert_true(wk_tcp_deadline(&w->flow, &w->limits) - w->env.now_ns >=
+			    w->limits.idle_ns);
 	}
 	/* And it works as before. */
-	assert_int_equal(from_client(&w, "abc")->verdict, WK_TCP_FORWARD);
-	close_world(&w);
+	assert_int_equal(from_client(w, "abc")->verdict, WK_TCP_FORWARD);
 }
 
 static void a_side_that_is_gone_ends_it(void **state)
@@ -84,9 +81,7 @@ static void a_side_that_is_gone_ends_it(void **state)
 				give(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "");
 		}
 		assert_int_equal(questions, w.limits.keepalive_probes);
-		assert_int_equal(w.n_sent, 2);
-		assert_true(w.sent[0].out.flags & WK_TCP_RST);
-		assert_true(w.sent[1].out.flags & WK_TCP_RST);
+		assert_reset(&w);
 		assert_int_equal(w.stats.counter[WK_CNT_IDLE_ENDED], 1);
 		assert_int_equal(w.stats.counter[WK_CNT_KEEPALIVES],
 				 alive == 0 ? 2 * questions : questions + 1);
@@ -97,76 +92,67 @@ static void a_side_that_is_gone_ends_it(void **state)
 /* It was only out of reach, and comes back with numbers that mean nothing to the other side. */
 static void late_words_meet_a_tombstone(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	talk(&w);
-	from_client(&w, "d123456789abc");
-	w.s_ack += 3;
-	give(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "");
-	w.c_ack += (uint32_t)strlen(REPLY);
-	give(&w, WK_C2S, w.c_seq, WK_TCP_ACK, "");
-	assert_true(wk_tcp_edited(&w.flow));
-	while (wk_tcp_state(&w.flow) == WK_TCP_ST_ESTABLISHED)
-		assert_true(ring(&w));
+	talk(w);
+	from_client(w, "d123456789abc");
+	w->s_ack += 3;
+	give(w, WK_S2C, w->s_seq, WK_TCP_ACK, "");
+	w->c_ack += (uint32_t)strlen(REPLY);
+	give(w, WK_C2S, w->c_seq, WK_TCP_ACK, "");
+	assert_true(wk_tcp_edited(&w->flow));
+	while (wk_tcp_state(&w->flow) == WK_TCP_ST_ESTABLISHED)
+		assert_true(ring(w));
 	for (int d = 0; d < WK_DIRS; d++) {
 		const struct wk_tcp_result *result;
 
-		w.env.now_ns += w.limits.closed_ns / 3;
-		w.n_sent = 0;
-		result = give(&w, (enum wk_dir)d, d == WK_C2S ? w.c_seq : w.s_seq,
+		w->env.now_ns += w->limits.closed_ns / 3;
+		w->n_sent = 0;
+		result = give(w, (enum wk_dir)d, d == WK_C2S ? w->c_seq : w->s_seq,
 			      WK_TCP_ACK | WK_TCP_PSH, "abc");
 		assert_int_equal(result->verdict, WK_TCP_ABSORB);
 		assert_int_equal(result->reason, WK_ABSORB_CLOSED);
-		assert_int_equal(w.n_sent, 1);
-		assert_true(w.sent[0].out.flags & WK_TCP_RST);
-		assert_int_equal(w.sent[0].out.dir, wk_dir_flip((enum wk_dir)d));
+		assert_int_equal(w->n_sent, 1);
+		assert_true(w->sent[0].out.flags & WK_TCP_RST);
+		assert_int_equal(w->sent[0].out.dir, wk_dir_flip((enum wk_dir)d));
 	}
-	assert_int_equal(w.stats.counter[WK_CNT_IDLE_ENDED], 1);
-	assert_int_equal(w.stats.counter[WK_CNT_FLOWS_RESET], 1);
+	assert_int_equal(w->stats.counter[WK_CNT_IDLE_ENDED], 1);
+	assert_int_equal(w->stats.counter[WK_CNT_FLOWS_RESET], 1);
 	/* For as long as any other. */
-	assert_false(ring(&w));
-	close_world(&w);
+	assert_false(ring(w));
 }
 
 static void words_that_do_not_count_keep_nothing_alive(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 	uint64_t due_ns;
 
-	(void)state;
-	open_world(&w, false);
-	talk(&w);
-	due_ns = wk_tcp_deadline(&w.flow, &w.limits);
-	w.env.now_ns += w.limits.idle_ns / 2;
+	talk(w);
+	due_ns = wk_tcp_deadline(&w->flow, &w->limits);
+	w->env.now_ns += w->limits.idle_ns / 2;
 	/* An acknowledgement of what was never sent. */
-	w.s_ack += 100000;
-	assert_int_equal(give(&w, WK_S2C, w.s_seq, WK_TCP_ACK, "")->verdict, WK_TCP_DROP);
-	assert_int_equal(wk_tcp_deadline(&w.flow, &w.limits), due_ns);
-	close_world(&w);
+	w->s_ack += 100000;
+	assert_int_equal(give(w, WK_S2C, w->s_seq, WK_TCP_ACK, "")->verdict, WK_TCP_DROP);
+	assert_int_equal(wk_tcp_deadline(&w->flow, &w->limits), due_ns);
 }
 
 static void a_passive_connection_is_asked_nothing(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, true);
-	talk(&w);
-	assert_false(ring(&w));
-	assert_int_equal(w.n_sent, 0);
-	close_world(&w);
+	talk(w);
+	assert_false(ring(w));
+	assert_int_equal(w->n_sent, 0);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_silent_connection_lives_on_if_both_sides_answer),
+		world_test(a_silent_connection_lives_on_if_both_sides_answer),
 		cmocka_unit_test(a_side_that_is_gone_ends_it),
-		cmocka_unit_test(late_words_meet_a_tombstone),
-		cmocka_unit_test(words_that_do_not_count_keep_nothing_alive),
-		cmocka_unit_test(a_passive_connection_is_asked_nothing),
+		world_test(late_words_meet_a_tombstone),
+		world_test(words_that_do_not_count_keep_nothing_alive),
+		passive_world_test(a_passive_connection_is_asked_nothing),
 	};
 
 	return cmocka_run_group_tests_name("tcp_idle", tests, NULL, NULL);

@@ -12,38 +12,29 @@
 
 static void an_acknowledgement_of_a_hole_is_not_believed(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	from_server(&w, "x");
+	from_server(w, "x");
 	/* Goes on out of order; the three bytes in front of it nobody has. */
-	assert_int_equal(give(&w, WK_S2C, w.s_seq + 3, WK_TCP_ACK, "ABC")->verdict, WK_TCP_FORWARD);
-	w.c_ack = w.s_seq + 1;
-	assert_int_equal(from_client(&w, "")->reason, WK_DROP_BADACK);
-	w.c_ack = w.s_seq + 6;
-	assert_int_equal(from_client(&w, "")->reason, WK_DROP_BADACK);
-	w.c_ack = w.s_seq;
-	assert_int_equal(from_client(&w, "")->verdict, WK_TCP_FORWARD);
-	close_world(&w);
+	assert_int_equal(give(w, WK_S2C, w->s_seq + 3, WK_TCP_ACK, "ABC")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(ack_from_client(w, w->s_seq + 1)->reason, WK_DROP_BADACK);
+	assert_int_equal(ack_from_client(w, w->s_seq + 6)->reason, WK_DROP_BADACK);
+	assert_int_equal(ack_from_client(w, w->s_seq)->verdict, WK_TCP_FORWARD);
 }
 
 static void an_acknowledgement_below_the_first_byte_is_old(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	w.c_ack = ISN_S;
-	assert_int_equal(from_client(&w, "abc")->verdict, WK_TCP_FORWARD);
-	assert_int_equal(w.result.edits, WK_TCP_EDIT_NUMBERS);
-	assert_int_equal(w.result.ack, ISN_S + 1);
+	w->c_ack = ISN_S;
+	assert_int_equal(from_client(w, "abc")->verdict, WK_TCP_FORWARD);
+	assert_int_equal(w->result.edits, WK_TCP_EDIT_NUMBERS);
+	assert_int_equal(w->result.ack, ISN_S + 1);
 	/* Nor does its window count from the first byte. */
-	w.wnd[WK_C2S] = 61000;
-	from_client(&w, "xyz");
-	assert_int_equal(w.result.edits, WK_TCP_EDIT_NUMBERS);
-	assert_int_equal(w.result.wnd, 60000);
-	close_world(&w);
+	w->wnd[WK_C2S] = 61000;
+	from_client(w, "xyz");
+	assert_int_equal(w->result.edits, WK_TCP_EDIT_NUMBERS);
+	assert_int_equal(w->result.wnd, 60000);
 }
 
 /* The server knows what it has sent before the box does: it takes a segment whose ACK is beyond
@@ -68,8 +59,7 @@ static void bytes_that_a_passive_flow_let_by_unread_keep_it_from_being_enforced(
 		assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
 		w.c_ack -= (uint32_t)cases[i].ack;
 		from_client(&w, "abcdef");
-		w.s_ack = w.c_seq;
-		from_server(&w, "");
+		ack_from_server(&w, w.c_seq);
 		assert_false(wk_tcp_enforce(&w.flow, &mid_stream));
 		assert_true(mid_stream);
 		close_world(&w);
@@ -79,99 +69,81 @@ static void bytes_that_a_passive_flow_let_by_unread_keep_it_from_being_enforced(
 /* Say, in fragments, or around the box. What is read at these numbers later is another copy. */
 static void bytes_that_came_another_way_keep_a_flow_from_being_enforced(void **state)
 {
+	struct world *w = *state;
 	bool mid_stream;
-	struct world w;
 
-	(void)state;
-	open_world(&w, true);
-	w.s_ack += 6;
-	from_server(&w, "");
-	from_client(&w, "abcdef");
-	from_server(&w, "");
-	assert_false(wk_tcp_enforce(&w.flow, &mid_stream));
+	ack_from_server(w, w->s_ack + 6);
+	from_client(w, "abcdef");
+	from_server(w, "");
+	assert_false(wk_tcp_enforce(&w->flow, &mid_stream));
 	assert_true(mid_stream);
-	close_world(&w);
 }
 
 static void a_guess_at_the_clients_number_does_not_keep_a_flow_from_being_enforced(void **state)
 {
+	struct world *w = *state;
 	bool mid_stream;
-	struct world w;
 
-	(void)state;
-	open_world(&w, true);
-	w.c_ack += 5;
-	give(&w, WK_C2S, w.c_seq + 0x40000000u, WK_TCP_ACK, "ABCDEF");
-	give(&w, WK_C2S, w.c_seq - 1000, WK_TCP_ACK, "ABCDEF");
-	assert_true(wk_tcp_enforce(&w.flow, &mid_stream));
-	close_world(&w);
+	w->c_ack += 5;
+	give(w, WK_C2S, w->c_seq + 0x40000000u, WK_TCP_ACK, "ABCDEF");
+	give(w, WK_C2S, w->c_seq - 1000, WK_TCP_ACK, "ABCDEF");
+	assert_true(wk_tcp_enforce(&w->flow, &mid_stream));
 }
 
 /* A full ledger reads nothing, and the server takes it all the same. */
 static void bytes_that_are_read_after_their_acknowledgement_are_doubtful(void **state)
 {
+	struct world *w = *state;
 	bool mid_stream;
-	struct world w;
 
-	(void)state;
-	open_world(&w, true);
-	w.limits.ledger_b = 5;
-	from_client(&w, "h123456789");
-	from_client(&w, "h987654321");
-	w.s_ack = w.c_seq;
-	from_server(&w, "");
-	give(&w, WK_C2S, w.c_seq - FRAME, WK_TCP_ACK, "ABCDEFGHIJ");
-	assert_false(wk_tcp_enforce(&w.flow, &mid_stream));
+	w->limits.ledger_b = 5;
+	from_client(w, "h123456789");
+	from_client(w, "h987654321");
+	ack_from_server(w, w->c_seq);
+	give(w, WK_C2S, w->c_seq - FRAME, WK_TCP_ACK, "ABCDEFGHIJ");
+	assert_false(wk_tcp_enforce(&w->flow, &mid_stream));
 	assert_true(mid_stream);
-	close_world(&w);
 }
 
 /* The rest of the server's frame is here already, and has gone on. */
 static void an_insertion_behind_what_went_on_out_of_order_is_sent_at_once(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	from_server(&w, "xf1");
-	give(&w, WK_S2C, w.s_seq + 4, WK_TCP_ACK, "6789");
-	assert_int_equal(w.result.verdict, WK_TCP_FORWARD);
-	from_client(&w, "d123456789");
-	assert_int_equal(w.replies, 1);
-	from_server(&w, "2345");
-	assert_int_equal(w.replies, 0);
-	assert_sent(&w, w.n_sent - 1, WK_S2C, w.s_seq + 4, w.c_seq, REPLY);
-	assert_true(wk_tcp_deadline(&w.flow, &w.limits) < w.env.now_ns + 1000 * MS);
-	close_world(&w);
+	from_server(w, "xf1");
+	give(w, WK_S2C, w->s_seq + 4, WK_TCP_ACK, "6789");
+	assert_int_equal(w->result.verdict, WK_TCP_FORWARD);
+	from_client(w, "d123456789");
+	assert_int_equal(w->replies, 1);
+	from_server(w, "2345");
+	assert_int_equal(w->replies, 0);
+	assert_sent(w, w->n_sent - 1, WK_S2C, w->s_seq + 4, w->c_seq, REPLY);
+	assert_true(wk_tcp_deadline(&w->flow, &w->limits) < w->env.now_ns + 1000 * MS);
 }
 
 /* Only the server's answer says that it is alive: one of ours would not. */
 static void a_keepalive_before_the_first_byte_reaches_the_server(void **state)
 {
-	struct world w;
+	struct world *w = *state;
 
-	(void)state;
-	open_world(&w, false);
-	give(&w, WK_C2S, ISN_C, WK_TCP_ACK, "?");
-	assert_int_equal(w.result.reason, WK_ABSORB_OLD);
-	assert_int_equal(w.n_sent, 1);
-	assert_sent(&w, 0, WK_C2S, ISN_C, w.c_ack, "");
-	close_world(&w);
+	give(w, WK_C2S, ISN_C, WK_TCP_ACK, "?");
+	assert_int_equal(w->result.reason, WK_ABSORB_OLD);
+	assert_only(w, WK_C2S, ISN_C, w->c_ack, "");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_acknowledgement_of_a_hole_is_not_believed),
-		cmocka_unit_test(an_acknowledgement_below_the_first_byte_is_old),
+		world_test(an_acknowledgement_of_a_hole_is_not_believed),
+		world_test(an_acknowledgement_below_the_first_byte_is_old),
 		cmocka_unit_test(
 			bytes_that_a_passive_flow_let_by_unread_keep_it_from_being_enforced),
-		cmocka_unit_test(bytes_that_came_another_way_keep_a_flow_from_being_enforced),
-		cmocka_unit_test(
+		passive_world_test(bytes_that_came_another_way_keep_a_flow_from_being_enforced),
+		passive_world_test(
 			a_guess_at_the_clients_number_does_not_keep_a_flow_from_being_enforced),
-		cmocka_unit_test(bytes_that_are_read_after_their_acknowledgement_are_doubtful),
-		cmocka_unit_test(an_insertion_behind_what_went_on_out_of_order_is_sent_at_once),
-		cmocka_unit_test(a_keepalive_before_the_first_byte_reaches_the_server),
+		passive_world_test(bytes_that_are_read_after_their_acknowledgement_are_doubtful),
+		world_test(an_insertion_behind_what_went_on_out_of_order_is_sent_at_once),
+		world_test(a_keepalive_before_the_first_byte_reaches_the_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
