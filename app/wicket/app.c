@@ -190,7 +190,7 @@ uint32_t wk_app_edited_flows(struct wk_app *app)
 
 		while (pos != UINT32_MAX && edited == 0) {
 			const struct wk_ask *ask =
-				wk_worker_ask(app->workers[i], WK_ASK_EDITED, pos);
+				wk_worker_ask(app->workers[i], WK_ASK_BOUND, pos);
 
 			edited += ask ? ask->n : 1;
 			pos = ask ? ask->pos : UINT32_MAX;

@@ -96,8 +96,9 @@ int wk_app_reload(struct wk_app *app)
 			 conf->file, key);
 		return refuse(app, conf, -EINVAL, err.text);
 	}
-	rc = wk_snapshot_build(conf, ++app->last_version, old, wk_app_edited_flows(app), &next,
-			       &err);
+	/* A call may be denied while we ask: all that the file gives up is retired first, and shed
+	 * when no worker denies anything there any more. */
+	rc = wk_snapshot_build(conf, ++app->last_version, old, UINT32_MAX, &next, &err);
 	if (rc != 0)
 		return refuse(app, conf, rc, err.text);
 	rc = reopen_changed(app, old->conf, conf, &err);

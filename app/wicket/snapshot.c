@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gaps.h"
 #include "retire.h"
 #include "snapshot_policy.h"
 
@@ -160,6 +161,8 @@ static int fill(struct wk_snapshot *snapshot, const struct wk_snapshot *previous
 	if (rc == 0)
 		rc = create_acl(snapshot, err);
 	fill_on(snapshot);
+	if (rc == 0 && wk_gaps_fill(snapshot, previous, retire) != 0)
+		rc = wk_snapshot_no_memory(err);
 	return rc;
 }
 
@@ -223,6 +226,7 @@ void wk_snapshot_free(struct wk_snapshot *snapshot)
 	for (uint32_t i = 0; snapshot->services != NULL && i < snapshot->n_services; i++)
 		wk_retire_free(&snapshot->services[i]);
 	free(snapshot->services);
+	free(snapshot->gaps);
 	if (snapshot->shared != NULL && --snapshot->shared->snapshots == 0) {
 		wk_conf_free(snapshot->shared->conf);
 		free(snapshot->shared);

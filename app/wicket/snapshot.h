@@ -32,10 +32,11 @@ struct wk_snapshot {
 	const struct wk_conf *conf; /* belongs to the snapshot(s) */
 	struct wk_acl *acl;
 	struct wk_policy *policy;
-	struct wk_inspect_on on; /* for wk_inspect_policy */
-	bool reassemble;         /* fragments are put together; on_fragment if not */
-	enum wk_on on_fragment;  /* what a WK_ACL_FRAG or WK_ACL_TUNNEL verdict leads to; */
-	enum wk_on on_tunnel;    /* there is no flow to reset: WK_ON_RESET acts as drop */
+	struct wk_inspect_on on;     /* for wk_inspect_policy */
+	struct wk_inspect_gap *gaps; /* what on.gaps shows */
+	bool reassemble;             /* fragments are put together; on_fragment if not */
+	enum wk_on on_fragment;      /* what a WK_ACL_FRAG or WK_ACL_TUNNEL verdict leads to; */
+	enum wk_on on_tunnel;        /* there is no flow to reset: WK_ON_RESET acts as drop */
 	struct wk_snapshot_service *services; /* index = service number */
 	uint32_t n_services;                  /* retired ones included */
 	uint32_t n_retired;                   /* the last n_retired of them */
@@ -47,9 +48,10 @@ struct wk_snapshot {
  * version: above every version ever asked for in this process, failed builds included (the
  *	classifier's contexts are named by it).
  * previous: the snapshot in force, or NULL at the start.
- * edited_flows: guarded connections whose numbers are translated right now. While there are any,
- *	guarded addresses of `previous` that `conf` gives up stay guarded as retired services (mode
- *	off). Once there are none, wk_snapshot_rebuild sheds them.
+ * edited_flows: guarded connections whose numbers are translated right now, or may be. While there
+ *	are any, guarded addresses of `previous` that `conf` gives up stay guarded as retired
+ *services (mode off). Once there are none, wk_snapshot_rebuild sheds them; what is not guarded any
+ *more is remembered (gaps.h).
  * @return 0; -ENOMEM, -EINVAL or rte_acl's error with *err filled and *snapshot NULL. On success
  * conf belongs to the snapshot; on failure it stays the caller's. */
 int wk_snapshot_build(struct wk_conf *conf, uint64_t version, const struct wk_snapshot *previous,

@@ -58,7 +58,7 @@ struct wk_worker_port {
 enum wk_ask_kind {
 	WK_ASK_STATS = 0, /* the counters at one moment, the same one for all workers */
 	WK_ASK_FLOWS = 1,
-	WK_ASK_EDITED = 2, /* n: edited flows in the next part of the table */
+	WK_ASK_BOUND = 2, /* n: flows of the next part of the table that need us */
 };
 
 enum wk_ask_state { WK_ASK_FREE = 0, WK_ASK_ASKED = 1, WK_ASK_ANSWERED = 2 };

@@ -20,9 +20,9 @@
 /* A sleep shorter than this costs more than it saves. */
 #define SLEEP_LEAST_NS 2000u
 /* Pages of flows looked at in one go, some 30 us. */
-#define EDITED_PARTS 8u
-#define ASK_WAIT_NS  200000000u
-#define ASK_POLL_NS  100000u
+#define BOUND_PARTS 8u
+#define ASK_WAIT_NS 200000000u
+#define ASK_POLL_NS 100000u
 
 static void nap(uint64_t ns)
 {
@@ -47,17 +47,17 @@ static void snapshot_refresh(struct wk_worker *worker)
 }
 
 /* One is enough to know. */
-static void count_edited(struct wk_worker *worker, struct wk_ask *ask)
+static void count_bound(struct wk_worker *worker, struct wk_ask *ask)
 {
 	ask->n = 0;
-	for (uint32_t part = 0; part < EDITED_PARTS; part++) {
+	for (uint32_t part = 0; part < BOUND_PARTS; part++) {
 		uint32_t n = 0;
 
 		if (ask->pos == UINT32_MAX || ask->n > 0)
 			return;
 		n = wk_inspect_flows(worker->inspect, &ask->pos, ask->rows, WK_ASK_ROWS);
 		for (uint32_t i = 0; i < n; i++)
-			ask->n += ask->rows[i].edited;
+			ask->n += ask->rows[i].bound;
 	}
 }
 
@@ -75,8 +75,8 @@ static void answer(struct wk_worker *worker)
 	case WK_ASK_FLOWS:
 		ask->n = wk_inspect_flows(worker->inspect, &ask->pos, ask->rows, WK_ASK_ROWS);
 		break;
-	case WK_ASK_EDITED:
-		count_edited(worker, ask);
+	case WK_ASK_BOUND:
+		count_bound(worker, ask);
 		break;
 	}
 	atomic_store_explicit(&ask->state, WK_ASK_ANSWERED, memory_order_release);

@@ -195,6 +195,14 @@ void wk_flow_syn_del(struct wk_flow_syns *syns, void *value)
 	clear(syns, entry_of(value));
 }
 
+void wk_flow_syn_clear(struct wk_flow_syns *syns)
+{
+	if (syns->n == 0)
+		return;
+	memset(syns->buckets, 0, ((size_t)syns->mask + 1) * sizeof(*syns->buckets));
+	syns->n = 0;
+}
+
 static void sweep(struct wk_flow_syns *syns, struct bucket *bucket, uint16_t now)
 {
 	for (uint32_t i = 0; i < WAYS; i++)

@@ -41,6 +41,8 @@ void *wk_flow_syn_add(struct wk_flow_syns *syns, const struct wk_flow_key *key, 
 /* Its life begins anew. @return the value's new place. */
 void *wk_flow_syn_refresh(struct wk_flow_syns *syns, void *value, uint64_t now_ns);
 void wk_flow_syn_del(struct wk_flow_syns *syns, void *value);
+/* All of them. */
+void wk_flow_syn_clear(struct wk_flow_syns *syns);
 
 /* Frees what has outlived its time, a few buckets a call; goes round once in a life. */
 void wk_flow_syn_sweep(struct wk_flow_syns *syns, uint64_t now_ns);

@@ -109,19 +109,21 @@ static bool settle(struct wk_inspect *inspect, struct wk_insp_flow *flow,
 	bool mid_stream = false;
 
 	if (inspect->mode != WK_MODE_ENFORCE) {
+		if (wk_insp_unseen(inspect, flow) && !wk_insp_edited(flow))
+			return false;
 		if (!flow->passive && !wk_insp_edited(flow) && wk_tcp_relax(&flow->tcp))
 			flow->passive = true;
 		return true;
 	}
 	if (!flow->passive) {
 		/* A reset, whatever `on` says: no packet talks its way out of being followed. */
-		if (has_gap(inspect, flow, seg)) {
+		if (wk_insp_unseen(inspect, flow) || has_gap(inspect, flow, seg)) {
 			wk_tcp_reset(&flow->tcp, &inspect->tcp_env, NULL, 0);
 			wk_insp_event_conn(inspect, flow, &flow->entry.key, WK_DROP_MID_STREAM);
 		}
 		return true;
 	}
-	if (wk_tcp_gap(&flow->tcp, inspect->dir, seg))
+	if (wk_insp_unseen(inspect, flow) || wk_tcp_gap(&flow->tcp, inspect->dir, seg))
 		return false;
 	if (wk_tcp_enforce(&flow->tcp, &mid_stream))
 		flow->passive = false;
@@ -293,10 +295,13 @@ bool wk_inspect_passive(struct wk_inspect *inspect, const struct wk_pkt *pkt, ui
 void wk_inspect_policy(struct wk_inspect *inspect, const struct wk_policy *policy,
 		       const struct wk_inspect_on *on)
 {
+	uint64_t before = inspect->version;
+
 	inspect->policy = policy;
 	inspect->version = wk_policy_version(policy);
 	inspect->on = *on;
 	inspect->svc = NULL;
+	wk_insp_gaps_taken(inspect, before);
 }
 
 static void fill_envs(struct wk_inspect *inspect)

@@ -137,6 +137,12 @@ void wk_insp_edit(struct wk_inspect *inspect, const struct wk_tcp_result *result
 enum wk_reason wk_insp_follow(struct wk_inspect *inspect, struct wk_insp_flow *flow,
 			      const struct wk_tcp_seg *seg, const struct wk_flow_key *key);
 
+/* gap.c */
+/* Was the flow's address not guarded for a while since its last packet? */
+bool wk_insp_unseen(const struct wk_inspect *inspect, const struct wk_insp_flow *flow);
+/* There is a new version: handshakes of before are forgotten if it gave up any address. */
+void wk_insp_gaps_taken(struct wk_inspect *inspect, uint64_t before);
+
 /* admit.c: packets that have no flow, or one that is over. */
 struct wk_insp_start {
 	const struct wk_flow_key *key;

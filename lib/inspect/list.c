@@ -15,6 +15,7 @@ static void fill(const struct wk_inspect *inspect, const struct wk_insp_flow *fl
 	row->state = flow->dead ? WK_TCP_ST_CLOSED : wk_tcp_state(&flow->tcp);
 	row->passive = flow->passive;
 	row->edited = wk_insp_edited(flow);
+	row->bound = row->edited || wk_tcp_waits(&flow->tcp);
 	for (int dir = 0; dir < WK_DIRS; dir++) {
 		row->packets[dir] = flow->packets[dir];
 		row->bytes[dir] = flow->bytes[dir];

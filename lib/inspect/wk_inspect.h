@@ -21,6 +21,16 @@
 
 enum wk_on { WK_ON_RESET = 0, WK_ON_DROP = 1, WK_ON_PASS = 2 };
 
+/* Addresses that were not guarded for a while, until a version which may be yet to come. What their
+ * connections said meanwhile has been read by nobody. */
+struct wk_inspect_gap {
+	uint8_t family; /* 4 or 6 */
+	uint8_t len;    /* of the prefix */
+	uint16_t port;  /* host order, 0: any */
+	uint8_t addr[16];
+	uint64_t version; /* the first that did not guard them */
+};
+
 /* What an exceptional situation leads to, in mode enforce. A table_full (or source_full) of pass
  * lets a SYN through that nobody will follow: its next packet is judged by mid_stream.
  * protocol_error, tls and http1 can only pass as long as no call has been taken out of the
@@ -32,6 +42,8 @@ struct wk_inspect_on {
 	enum wk_on protocol_error;
 	enum wk_on tls;
 	enum wk_on http1;
+	const struct wk_inspect_gap *gaps; /* valid as long as the policy is */
+	uint32_t n_gaps;
 };
 
 /* A verdict worth telling. Copied by the hook. */
@@ -152,6 +164,7 @@ struct wk_inspect_flow {
 	enum wk_tcp_state state;
 	bool passive;
 	bool edited;
+	bool bound; /* edited, or bytes wait here that are to go on: not to be left alone */
 	char service[WK_EVENT_NAME_MAX_B];
 	uint64_t packets[WK_DIRS];
 	uint64_t bytes[WK_DIRS];

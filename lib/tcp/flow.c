@@ -284,3 +284,11 @@ bool wk_tcp_edited(const struct wk_tcp_flow *flow)
 			return true;
 	return false;
 }
+
+bool wk_tcp_waits(const struct wk_tcp_flow *flow)
+{
+	for (int d = 0; d < WK_DIRS && !flow->passive; d++)
+		if (flow->half[d].held_len_b > 0 || flow->half[d].ooo)
+			return true;
+	return false;
+}

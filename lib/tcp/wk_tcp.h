@@ -173,6 +173,9 @@ enum wk_tcp_state wk_tcp_state(const struct wk_tcp_flow *flow);
 /* The flow's numbers are not the same on both sides, or we owe one of them bytes. */
 bool wk_tcp_edited(const struct wk_tcp_flow *flow);
 
+/* Bytes that have not gone on wait here, held or behind a hole. Not in a passive flow. */
+bool wk_tcp_waits(const struct wk_tcp_flow *flow);
+
 /* An ICMP error quotes a packet of the stream dir, as its receiver's side numbers it. @return false
  * when nothing with that number is under way (RFC 5927 4.1); otherwise *in_seq is the number that
  * its sender knows. Not for a passive flow. */

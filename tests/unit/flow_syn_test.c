@@ -105,6 +105,12 @@ static void what_has_room_is_kept(void **state)
 		assert_non_null(get(syns, n, NOW));
 	for (uint32_t n = 8192; n < 16384; n++)
 		assert_null(get(syns, n, NOW));
+	wk_flow_syn_clear(syns);
+	assert_int_equal(wk_flow_syn_count(syns), 0);
+	for (uint32_t n = 0; n < 8192; n++)
+		assert_null(get(syns, n, NOW));
+	for (uint32_t n = 0; n < 8192; n++)
+		assert_int_equal(put(syns, n, NOW), 0);
 	for (uint32_t n = 0; n < 8192; n += 2)
 		wk_flow_syn_del(syns, get(syns, n, NOW));
 	for (uint32_t n = 0; n < 8192; n++)

@@ -292,6 +292,154 @@ static void a_gap_makes_a_connection_mid_stream(void **state)
 	}
 }
 
+/* A reload gave its address up, a later one guards it again. The client says once more, in other
+ * words, what its server has already: no number shows that anything is missing. */
+static void a_connection_of_before_a_gap_is_met_in_the_middle(void **state)
+{
+	static const enum wk_policy_mode modes[] = { WK_MODE_ENFORCE, WK_MODE_AUDIT, WK_MODE_OFF };
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		enum wk_policy_mode before = modes[i / 3], after = modes[i % 3];
+		struct wk_inspect_gap gap = { .family = 4, .version = 2 };
+		struct rig *rig = rig_in(before);
+
+		rig_connect(rig);
+		rig_greet(rig);
+		rig_call(rig, 1, RIG_PATH_NAME);
+		expect_served(rig, 1, RIG_PATH_NAME);
+		rig->conf.on.gaps = &gap;
+		rig->conf.on.n_gaps = 1;
+		rig_policy(rig, before);
+		rig_policy(rig, after);
+		if (after == WK_MODE_ENFORCE) {
+			assert_int_equal(rig_call(rig, 3, RIG_PATH_NAME), WK_INSPECT_FREE);
+			assert_int_equal(rig_count_out(rig, WK_C2S), before == WK_MODE_ENFORCE);
+			assert_true(rig->pair.end[WK_C2S].reset);
+			assert_int_equal(rig->events[rig->n_events - 1].reason, WK_DROP_MID_STREAM);
+			assert_int_equal(rig_send(rig, WK_S2C, PAIR_ACK, "x", 1), WK_INSPECT_FREE);
+			assert_true(rig->pair.end[WK_S2C].reset);
+		} else {
+			/* Nothing is held against it, but nothing is followed. */
+			assert_int_equal(rig_call(rig, 3, RIG_PATH_SECRET), WK_INSPECT_FORWARD);
+			assert_true(rig->n_out == 1 && rig_all_same(rig));
+			assert_int_equal(rig_flows(rig), 0);
+		}
+		assert_int_equal(
+			rig->stats.call[WK_CALL_ALLOWED] + rig->stats.call[WK_CALL_UNGUARDED], 1);
+		rig_free(rig);
+	}
+}
+
+static void a_gap_elsewhere_or_of_before_is_none(void **state)
+{
+	static const struct wk_inspect_gap gaps[] = {
+		{ .family = 6, .version = 2 },
+		{ .family = 4, .port = 50052, .version = 2 },
+		{ .family = 4, .len = 32, .addr = { 10, 12, 0, 99 }, .version = 2 },
+		{ .family = 4, .len = 9, .addr = { 10, 128 }, .version = 2 },
+		{ .family = 4, .version = 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++) {
+		struct rig *rig = rig_in(WK_MODE_ENFORCE);
+
+		rig_connect(rig);
+		rig_greet(rig);
+		rig->conf.on.gaps = &gaps[i];
+		rig->conf.on.n_gaps = 1;
+		rig_policy(rig, WK_MODE_ENFORCE);
+		rig_policy(rig, WK_MODE_ENFORCE);
+		rig_call(rig, 1, RIG_PATH_NAME);
+		expect_served(rig, 1, RIG_PATH_NAME);
+		rig_call(rig, 3, RIG_PATH_SECRET);
+		expect_denied(rig, 3);
+		rig_free(rig);
+	}
+}
+
+/* Edited as it is, it stays guarded; and its numbers stay what they are, whatever the mode. */
+static void an_edited_connection_is_translated_through_every_mode(void **state)
+{
+	static const enum wk_policy_mode modes[] = { WK_MODE_OFF, WK_MODE_ENFORCE, WK_MODE_AUDIT,
+						     WK_MODE_OFF, WK_MODE_ENFORCE };
+	struct rig *rig = rig_in(WK_MODE_ENFORCE);
+	uint32_t stream = 3;
+
+	(void)state;
+	rig_connect(rig);
+	rig_greet(rig);
+	rig_call(rig, 1, RIG_PATH_SECRET);
+	expect_denied(rig, 1);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		uint8_t frame[PAIR_FRAME_MAX_B];
+		uint32_t again = rig->pair.end[WK_C2S].nxt, n;
+
+		rig_policy(rig, modes[i]);
+		rig_call(rig, stream, RIG_PATH_NAME);
+		expect_served(rig, stream, RIG_PATH_NAME);
+		/* Its old numbers in new words: the server has that, and gets none of it. */
+		n = pair_send_at(&rig->pair, WK_C2S, again, rig->pair.end[WK_C2S].ack,
+				 PAIR_ACK | PAIR_PSH, "other words", 11, frame);
+		assert_int_equal(rig_frame(rig, WK_C2S, frame, n), WK_INSPECT_FREE);
+		assert_int_equal(rig_count_out(rig, WK_C2S), 0);
+		stream += 2;
+	}
+	rig_close(rig);
+	rig_free(rig);
+}
+
+/* Its service cannot be given up in the middle of a frame that is held. */
+static void a_connection_whose_bytes_wait_here_is_bound(void **state)
+{
+	struct rig *rig = rig_in(WK_MODE_ENFORCE);
+	uint8_t bytes[1024];
+	uint32_t n;
+
+	(void)state;
+	rig_connect(rig);
+	rig_greet(rig);
+	n = h2w_request(&rig->client, bytes, 1, "POST", RIG_PATH_NAME, RIG_GRPC, 12);
+	for (int part = 0; part < 2; part++) {
+		struct wk_inspect_flow row;
+		uint32_t pos = 0;
+
+		rig_send(rig, WK_C2S, PAIR_ACK, part == 0 ? bytes : bytes + 20,
+			 part == 0 ? 20 : n - 20);
+		assert_int_equal(wk_inspect_flows(rig->inspect, &pos, &row, 1), 1);
+		assert_false(row.edited);
+		assert_int_equal(row.bound, part == 0);
+	}
+	expect_served(rig, 1, RIG_PATH_NAME);
+	rig_free(rig);
+}
+
+/* What was said between them may not have been seen. */
+static void a_gap_ends_the_handshakes_under_way(void **state)
+{
+	struct wk_inspect_gap gap = { .family = 6, .version = 2 };
+	struct rig *rig = rig_in(WK_MODE_ENFORCE);
+
+	(void)state;
+	rig_send(rig, WK_C2S, PAIR_SYN, NULL, 0);
+	assert_int_equal(rig_syns(rig), 1);
+	rig->conf.on.gaps = &gap;
+	rig_policy(rig, WK_MODE_ENFORCE);
+	assert_int_equal(rig_syns(rig), 1);
+	gap.version = 3;
+	rig->conf.on.n_gaps = 1;
+	rig_policy(rig, WK_MODE_ENFORCE);
+	assert_int_equal(rig_syns(rig), 0);
+	/* Once. */
+	rig_connect(rig);
+	rig_greet(rig);
+	rig_policy(rig, WK_MODE_ENFORCE);
+	rig_call(rig, 1, RIG_PATH_NAME);
+	expect_served(rig, 1, RIG_PATH_NAME);
+	rig_free(rig);
+}
+
 static void an_allowed_call_that_straddles_the_change_goes_on(void **state)
 {
 	struct rig *rig = rig_in(WK_MODE_OFF);
@@ -405,6 +553,11 @@ int main(void)
 		cmocka_unit_test(enforcing_strips_the_option_instead),
 		cmocka_unit_test(a_connection_that_is_over_stays_over_when_enforced),
 		cmocka_unit_test(a_gap_makes_a_connection_mid_stream),
+		cmocka_unit_test(a_connection_of_before_a_gap_is_met_in_the_middle),
+		cmocka_unit_test(a_gap_elsewhere_or_of_before_is_none),
+		cmocka_unit_test(an_edited_connection_is_translated_through_every_mode),
+		cmocka_unit_test(a_connection_whose_bytes_wait_here_is_bound),
+		cmocka_unit_test(a_gap_ends_the_handshakes_under_way),
 		cmocka_unit_test(an_allowed_call_that_straddles_the_change_goes_on),
 		cmocka_unit_test(strays_and_foreign_packets_pass_where_nothing_is_enforced),
 		cmocka_unit_test(stopping_resets_edited_connections_only),

@@ -16,6 +16,7 @@
 
 #include "../support/test_eal.h"
 #include "../support/test_frame.h"
+#include "gaps.h"
 #include "snapshot.h"
 
 #define COUNT(a) (uint32_t)(sizeof(a) / sizeof((a)[0]))
@@ -295,6 +296,72 @@ static void a_service_that_comes_back_is_no_longer_retired(void **state)
 	wk_snapshot_free(three);
 }
 
+static const struct wk_inspect_gap *gap_at(const struct wk_snapshot *snapshot, uint8_t family)
+{
+	for (uint32_t i = 0; i < snapshot->on.n_gaps; i++)
+		if (snapshot->on.gaps[i].family == family)
+			return &snapshot->on.gaps[i];
+	return NULL;
+}
+
+/* Not while it is retired. It stays so when the service comes back: connections may be older. */
+static void what_is_given_up_is_remembered(void **state)
+{
+	struct wk_snapshot *one = build(SERVICES(DOOR("") "," LIFT), NULL, 0);
+	struct wk_snapshot *two = build(SERVICES(LIFT), one, UINT32_MAX), *three, *four;
+	struct wk_conf_error err;
+	uint64_t given_up;
+
+	(void)state;
+	assert_int_equal(one->on.n_gaps + two->on.n_gaps, 0);
+	assert_int_equal(wk_snapshot_rebuild(two, ++version, 0, &three, &err), 0);
+	given_up = version;
+	four = build(SERVICES(DOOR("") "," LIFT), three, UINT32_MAX);
+	wk_snapshot_free(one);
+	wk_snapshot_free(two);
+	wk_snapshot_free(three);
+	assert_int_equal(four->on.n_gaps, 2);
+	assert_int_equal(gap_at(four, 4)->version, given_up);
+	assert_int_equal(gap_at(four, 4)->port, 50051);
+	assert_int_equal(gap_at(four, 4)->len, 32);
+	assert_memory_equal(gap_at(four, 4)->addr, ((const uint8_t[]){ 10, 12, 0, 10 }), 4);
+	assert_int_equal(gap_at(four, 6)->len, 128);
+	/* The same once more is the same gap, of later. */
+	two = build(SERVICES(LIFT), four, 0);
+	wk_snapshot_free(four);
+	assert_int_equal(two->on.n_gaps, 2);
+	assert_int_equal(gap_at(two, 4)->version, version);
+	wk_snapshot_free(two);
+}
+
+static void too_many_gaps_are_one_for_all(void **state)
+{
+	struct wk_snapshot *one, *two = build(BASE, NULL, 0);
+
+	(void)state;
+	for (uint32_t i = 0; i <= WK_GAPS_MAX; i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 BASE "services = ( { name = \"s\"; port = %u; "
+			      "addresses = [ \"10.12.0.10\" ]; } );",
+			 i + 1);
+		one = build(text, two, 0);
+		wk_snapshot_free(two);
+		two = one;
+		assert_int_equal(two->on.n_gaps, i);
+	}
+	one = build(BASE, two, 0);
+	wk_snapshot_free(two);
+	assert_int_equal(one->on.n_gaps, 2);
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		assert_int_equal(gap_at(one, family)->version, version);
+		assert_int_equal(gap_at(one, family)->port, 0);
+		assert_int_equal(gap_at(one, family)->len, 0);
+	}
+	wk_snapshot_free(one);
+}
+
 static void a_version_is_used_once(void **state)
 {
 	struct wk_snapshot *one = build(BASE, NULL, 0), *two = (void *)1;
@@ -392,6 +459,8 @@ int main(void)
 		cmocka_unit_test(what_the_new_file_guards_is_not_retired),
 		cmocka_unit_test(a_moved_service_is_retired_where_it_was),
 		cmocka_unit_test(a_service_that_comes_back_is_no_longer_retired),
+		cmocka_unit_test(what_is_given_up_is_remembered),
+		cmocka_unit_test(too_many_gaps_are_one_for_all),
 		cmocka_unit_test(a_version_is_used_once),
 		cmocka_unit_test(a_failed_build_leaves_nothing_behind),
 		cmocka_unit_test(a_bad_pattern_is_told_with_its_rule_and_line),
