@@ -254,22 +254,25 @@ static void send_all(struct wk_inspect *inspect, const struct wk_tcp_out *out, s
 	} while (frame->from_b < out->data_len_b);
 }
 
-static uint32_t path_mtu(const struct wk_inspect *inspect, const struct wk_insp_flow *flow,
+static uint32_t path_mtu(const struct wk_inspect *inspect, struct wk_insp_flow *flow,
 			 enum wk_dir dir)
 {
-	uint32_t known_b = flow->path_mtu_b[dir];
+	uint32_t known_b;
 
+	wk_insp_path_age(inspect, flow, dir);
+	known_b = flow->path_mtu_b[dir];
 	return known_b > 0 ? RTE_MIN(known_b, inspect->mtu_b) : inspect->mtu_b;
 }
 
 void wk_insp_send(struct wk_inspect *inspect, const struct wk_tcp_out *out)
 {
-	const struct wk_insp_flow *flow = inspect->flow;
+	struct wk_insp_flow *flow = inspect->flow;
 	const struct wk_flow_key *key = &flow->entry.key;
+	uint32_t mtu_b = path_mtu(inspect, flow, out->dir);
 	struct frame frame = {
 		.sport = out->dir == WK_C2S ? key->client_port : key->server_port,
 		.dport = out->dir == WK_C2S ? key->server_port : key->client_port,
-		.mtu_b = path_mtu(inspect, flow, out->dir),
+		.mtu_b = mtu_b,
 		.may_fragment = flow->path_below[out->dir],
 		.ecn = ecn_at_hand(inspect, out),
 	};

@@ -12,6 +12,10 @@
 #define IPV4_LEAST_B 576u
 #define IPV6_LEAST_B 1280u
 
+/* A path may get wider, and nobody says so: after a while the larger size is tried again (RFC 1191
+ * 6.3, RFC 8201 4). */
+#define PATH_AGE_NS (UINT64_C(600) * NS_PER_S)
+
 #define TCP_HDR_B  20u
 #define TCP_OFF_AT 12u
 
@@ -25,6 +29,15 @@ static uint32_t quoted_data_b(const struct wk_pkt *quoted)
 	else
 		hdr_b += TCP_HDR_B;
 	return quoted->l3_len_b > hdr_b ? quoted->l3_len_b - hdr_b : 0;
+}
+
+void wk_insp_path_age(const struct wk_inspect *inspect, struct wk_insp_flow *flow, enum wk_dir dir)
+{
+	if (flow->path_mtu_b[dir] == 0 ||
+	    inspect->tcp_env.now_ns - flow->path_ns[dir] < PATH_AGE_NS)
+		return;
+	flow->path_mtu_b[dir] = 0;
+	flow->path_below[dir] = false;
 }
 
 /* Takes note of a path that takes mtu_b. @return false if it says nothing about the quoted packet.
@@ -57,9 +70,11 @@ static void learn(struct wk_inspect *inspect, enum wk_dir dir, const struct wk_p
 		  uint32_t mtu_b)
 {
 	struct wk_insp_flow *flow = inspect->flow;
-	uint16_t before_b = flow->path_mtu_b[dir];
 	uint64_t since_ns = UINT64_MAX;
+	uint16_t before_b;
 
+	wk_insp_path_age(inspect, flow, dir);
+	before_b = flow->path_mtu_b[dir];
 	if (!note(inspect, flow, dir, quoted, mtu_b))
 		return;
 	/* What went out so far was too big, also within this burst, which has one time for all. */

@@ -50,7 +50,7 @@ struct wk_insp_flow {
 	bool path_below[WK_DIRS];
 	uint16_t
 		path_mtu_b[WK_DIRS]; /* of what is sent that way, 0: as far as we know the wire's */
-	uint64_t path_ns[WK_DIRS];   /* since when */
+	uint64_t path_ns[WK_DIRS];   /* when that was learned */
 	enum wk_reason why;          /* reason of a reset that the judge asked for, 0 if none */
 	struct wk_tcp_flow tcp;
 	struct wk_insp_tmpl tmpl[WK_DIRS];
@@ -142,6 +142,10 @@ enum wk_reason wk_insp_follow(struct wk_inspect *inspect, struct wk_insp_flow *f
 bool wk_insp_unseen(const struct wk_inspect *inspect, const struct wk_insp_flow *flow);
 /* There is a new version: handshakes of before are forgotten if it gave up any address. */
 void wk_insp_gaps_taken(struct wk_inspect *inspect, uint64_t before);
+
+/* icmp.c */
+/* Forgets what has been known of a path for too long to be believed. */
+void wk_insp_path_age(const struct wk_inspect *inspect, struct wk_insp_flow *flow, enum wk_dir dir);
 
 /* admit.c: packets that have no flow, or one that is over. */
 struct wk_insp_start {

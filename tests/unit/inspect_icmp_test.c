@@ -339,6 +339,37 @@ static void what_is_built_fits_the_path(void **state)
 	}
 }
 
+/* Nobody says that a path has become wider. */
+static void a_narrow_path_is_forgotten_after_ten_minutes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(families); i++) {
+		struct rig *rig = start(families[i].ip_version, families[i].n_tags);
+		uint32_t path_b = families[i].ip_version == 4 ? 700 : 1300, len_b;
+		uint8_t error[ERROR_B];
+		uint64_t known_ns;
+
+		deny_many(rig, 1, 20);
+		for (uint32_t round = 1; round <= 3; round++) {
+			/* Too large as it was learned, small while that is fresh, then tried again.
+			 */
+			assert_in_range(largest(rig, WK_S2C), path_b + 1, 1500);
+			len_b = error_about(rig, find_out(rig, WK_S2C), path_b, error);
+			known_ns = rig->now_ns;
+			assert_int_equal(rig_icmp(rig, WK_C2S, error, len_b), WK_INSPECT_FORWARD);
+			assert_int_equal(rig->stats.counter[WK_CNT_PATH_MTU], round);
+			rig_ack(rig, WK_C2S);
+			rig_wait(rig, known_ns + 590000000000 - rig->now_ns);
+			deny_many(rig, 1000 * round + 1, 20);
+			assert_in_range(largest(rig, WK_S2C), 100, path_b);
+			rig_ack(rig, WK_C2S);
+			rig_wait(rig, known_ns + 601000000000 - rig->now_ns);
+			deny_many(rig, 1000 * round + 101, 20);
+		}
+		rig_free(rig);
+	}
+}
+
 /* A SACK in the same burst has made us send what the error is about once more, as large as before:
  * the clock says that it went out no earlier than the path was known. */
 static void what_went_out_in_the_same_burst_is_sent_again(void **state)
@@ -458,6 +489,7 @@ int main(void)
 		cmocka_unit_test(an_error_about_nothing_that_is_followed_is_plain),
 		cmocka_unit_test(a_mode_that_only_looks_leaves_errors_alone),
 		cmocka_unit_test(what_is_built_fits_the_path),
+		cmocka_unit_test(a_narrow_path_is_forgotten_after_ten_minutes),
 		cmocka_unit_test(what_went_out_in_the_same_burst_is_sent_again),
 		cmocka_unit_test(a_segment_that_is_put_together_fits_the_path),
 		cmocka_unit_test(a_path_is_never_narrower_than_it_may_be),
