@@ -44,6 +44,9 @@ static bool apply_pass(struct ctx *c, struct wk_tcp_half *half, const struct vie
 	uint64_t keep = view->keep_in > half->owned_in ? view->keep_in : half->owned_in;
 	uint32_t pin_b = 0;
 
+	/* A server's bytes are never judged anew: what only watches needs none of them. */
+	if (c->flow->passive && half == stream(c->flow, WK_S2C))
+		keep = 0;
 	if (keep > half->e_in)
 		pin_b = keep - half->e_in < len_b ? (uint32_t)(keep - half->e_in) : len_b;
 	if (pin_b > 0 && !add(c, half, REC_PIN, pin_b, bytes, pin_b))

@@ -5,8 +5,6 @@
 
 #include "internal.h"
 
-#define LEDGER_SMALL 64u /* records, when memory is short */
-
 static bool is_fin(const struct wk_tcp_seg *seg)
 {
 	return seg->flags & WK_TCP_FIN;
@@ -150,15 +148,6 @@ static void old_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	}
 	deliver_ack(c, dir, seg, news, emitted);
 	set_absorb(c->result, WK_ABSORB_REBUILT);
-}
-
-/* As many records as a connection may pile up while the server acknowledges nothing. */
-static bool ledger_has_enough(const struct ctx *c, const struct wk_tcp_half *half)
-{
-	const struct wk_tcp_limits *limits = c->env->limits;
-
-	return half->ledger_b > limits->ledger_b || half->n_recs > limits->ledger_records ||
-	       (half->n_recs > LEDGER_SMALL && !room_to_pile_up(c->env->mem));
 }
 
 /* No room for new bytes. What the segment repeats is sent on all the same: until the receiver has
@@ -525,7 +514,7 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		old_bytes(c, dir, seg, in, news);
 	else if (in > rcv)
 		out_of_order(c, dir, seg, in, news);
-	else if (dir == WK_C2S && ledger_has_enough(c, half))
+	else if (ledger_has_enough(c, half))
 		ledger_full(c, dir, seg, in, news);
 	else
 		new_bytes(c, dir, seg, in, news);

@@ -81,7 +81,7 @@ bool insert_try(struct ctx *c)
 	}
 	while ((len = c->env->hooks->pending(c->env->user)) > 0) {
 		room = half->edge_out > half->e_out ? half->edge_out - half->e_out : 0;
-		if (!may_insert(c->flow) || room < len) {
+		if (!may_insert(c->flow) || room < len || ledger_has_enough(c, half)) {
 			wait_from_now(c, any);
 			c->flow->insert_b = len;
 			return any;

@@ -146,6 +146,8 @@ static inline bool half_plain(const struct wk_tcp_half *half)
 bool ledger_add(struct ctx *c, struct wk_tcp_half *half, enum rec_kind kind, uint32_t in_len_b,
 		const uint8_t *bytes, uint32_t out_len_b, bool owned);
 void ledger_retire(struct ctx *c, struct wk_tcp_half *half);
+/* It holds as much as a connection may pile up while a receiver acknowledges nothing. */
+bool ledger_has_enough(const struct ctx *c, const struct wk_tcp_half *half);
 void ledger_free(struct wk_tcp_half *half, struct wk_mem *mem);
 /* Where the byte `in` is for the receiver; ties map forward, inside a replacement down. */
 uint64_t ledger_out(const struct wk_tcp_half *half, uint64_t in);

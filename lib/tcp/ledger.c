@@ -8,6 +8,8 @@
 /* Small pins share a record: a block of this size holds a few frame headers. */
 #define PIN_CHUNK_B 256u
 
+#define LEDGER_SMALL 64u /* records, when memory is short */
+
 static uint64_t rec_in_end(const struct wk_tcp_rec *rec)
 {
 	return rec->in_off + rec->in_len_b;
@@ -124,6 +126,14 @@ void ledger_retire(struct ctx *c, struct wk_tcp_half *half)
 {
 	while (half->head && rec_out_end(half->head) <= half->b_out)
 		pop_head(half, c->env->mem);
+}
+
+bool ledger_has_enough(const struct ctx *c, const struct wk_tcp_half *half)
+{
+	const struct wk_tcp_limits *limits = c->env->limits;
+
+	return half->ledger_b > limits->ledger_b || half->n_recs > limits->ledger_records ||
+	       (half->n_recs > LEDGER_SMALL && !room_to_pile_up(c->env->mem));
 }
 
 void ledger_free(struct wk_tcp_half *half, struct wk_mem *mem)

@@ -84,9 +84,11 @@ static bool is_open(const struct stage *stage)
 /* May the connection have been ended here, all the same? */
 static bool excused(const struct stage *stage)
 {
-	uint32_t long_b = stage->cfg.poor ? POOR_LONG_B : stage->limits.hold_b / 2;
+	uint32_t long_b = stage->limits.hold_b / 2;
 	struct wk_mem_usage usage;
 
+	if (stage->cfg.poor && long_b > POOR_LONG_B)
+		long_b = POOR_LONG_B;
 	wk_mem_usage(stage->mem, &usage);
 	for (int d = 0; d < WK_DIRS; d++)
 		if (stage->judge.dir[d].held_b > long_b)

@@ -143,6 +143,68 @@ static void many_connections_with_full_ledgers_leave_room_for_others(void **stat
 		wk_tcp_fini(&flows[f], &w->env);
 }
 
+/* A client with a very large window that acknowledges nothing, and is denied call after call. */
+static void replies_that_are_not_acknowledged_are_bounded_in_number_and_memory(void **state)
+{
+	struct world world, *w = &world;
+
+	(void)state;
+	open_world_scaled(w, 14, 60000);
+	for (uint32_t i = 0; i < 2000; i++) {
+		from_client(w, "d123456789");
+		assert_int_equal(w->result.reason, WK_ABSORB_DELETED);
+		assert_in_range(w->flow.half[WK_S2C].n_recs, 0, w->limits.ledger_records + 1);
+	}
+	assert_int_equal(w->replies, 2000 - w->limits.ledger_records - 1);
+	assert_in_range(used_b(w), 0, (w->limits.ledger_records + 2) * RECORD_B);
+	/* They go on as it acknowledges. */
+	w->c_ack = ISN_S + 1 + (w->limits.ledger_records + 1) * (uint32_t)(sizeof(REPLY) - 1);
+	from_client(w, "");
+	assert_int_equal(w->replies, 0);
+	assert_true(w->n_sent > 0);
+	assert_int_equal(wk_tcp_state(&w->flow), WK_TCP_ST_ESTABLISHED);
+	close_world(w);
+}
+
+/* Each of a server's frames comes in two pieces, the first of which is kept. */
+static uint32_t fill_download(struct world *w, uint32_t frames)
+{
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < frames; i++) {
+		if (from_server(w, "q123")->reason == WK_DROP_LEDGER_CAP) {
+			w->s_seq -= 4;
+			continue;
+		}
+		from_server(w, "456789x");
+		taken++;
+	}
+	return taken;
+}
+
+static void a_download_that_is_not_acknowledged_is_bounded_in_number_and_memory(void **state)
+{
+	struct world world, *w = &world;
+
+	(void)state;
+	open_world_scaled(w, 14, 60000);
+	assert_int_equal(fill_download(w, 5000), w->limits.ledger_records + 1);
+	assert_in_range(used_b(w), 0, (w->limits.ledger_records + 2) * RECORD_B);
+	w->c_ack = w->s_seq;
+	from_client(w, "");
+	assert_int_equal(fill_download(w, 1), 1);
+	close_world(w);
+}
+
+static void nothing_is_kept_of_a_download_that_is_only_watched(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(fill_download(w, 2000), 2000);
+	assert_int_equal(used_b(w), 0);
+	assert_int_equal(wk_tcp_state(&w->flow), WK_TCP_ST_ESTABLISHED);
+}
+
 /* Three duplicates ask for it once; what comes afterwards does not ask. */
 static void a_lost_insertion_is_not_sent_again_for_each_packet(void **state)
 {
@@ -167,6 +229,11 @@ int main(void)
 		world_test(many_connections_that_pile_up_leave_room_for_others),
 		world_test(frames_that_are_not_acknowledged_are_bounded_in_number_and_memory),
 		world_test(many_connections_with_full_ledgers_leave_room_for_others),
+		cmocka_unit_test(
+			replies_that_are_not_acknowledged_are_bounded_in_number_and_memory),
+		cmocka_unit_test(
+			a_download_that_is_not_acknowledged_is_bounded_in_number_and_memory),
+		passive_world_test(nothing_is_kept_of_a_download_that_is_only_watched),
 		world_test(a_lost_insertion_is_not_sent_again_for_each_packet),
 	};
 
