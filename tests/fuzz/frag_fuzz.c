@@ -6,24 +6,16 @@
  * very bytes that were kept. Bit 0 set: the rest are frames, each behind two bytes of length; what
  * is put together must parse as a packet without a hole. Bit 1: IPv6. Bit 2: nothing is held
  * against the fragments. In all of it, each fragment has one end. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "frag_kit.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_b);
 
 #define DATAGRAMS 4u
 #define ORDER_B   4u
 #define FRAME_B   1500u
-
-#define must(x)                                                                                    \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* A datagram as a list of what was kept. */
 struct model {

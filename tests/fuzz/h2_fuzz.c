@@ -9,13 +9,13 @@
  *  - it meets no HPACK error, unless its own SETTINGS would have changed its table
  *  - all memory is given back (the kit looks) */
 #undef NDEBUG
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "h2_kit.h"
 #include "h2_truth.h"
+#include "must.h"
 
 #define SET_PASSIVE    0x01u /* passive mode */
 #define SET_SMALL      0x02u /* small limits */
@@ -75,13 +75,13 @@ static void run(struct h2_kit *kit, const uint8_t *data, size_t size)
 
 static void compare(const struct h2_kit *a, const struct h2_kit *b)
 {
-	assert(a->ended == b->ended);
-	assert(wk_h2_error(a->conn) == wk_h2_error(b->conn));
-	assert(h2_bytes_equal(&a->out[WK_C2S], &b->out[WK_C2S]));
-	assert(h2_bytes_equal(&a->out[WK_S2C], &b->out[WK_S2C]));
-	assert(a->n_decided == b->n_decided && a->n_refused == b->n_refused);
-	assert(memcmp(a->decided, b->decided, sizeof(a->decided)) == 0);
-	assert(memcmp(a->refused, b->refused, sizeof(a->refused)) == 0);
+	must(a->ended == b->ended);
+	must(wk_h2_error(a->conn) == wk_h2_error(b->conn));
+	must(h2_bytes_equal(&a->out[WK_C2S], &b->out[WK_C2S]));
+	must(h2_bytes_equal(&a->out[WK_S2C], &b->out[WK_S2C]));
+	must(a->n_decided == b->n_decided && a->n_refused == b->n_refused);
+	must(memcmp(a->decided, b->decided, sizeof(a->decided)) == 0);
+	must(memcmp(a->refused, b->refused, sizeof(a->refused)) == 0);
 }
 
 static bool was_allowed(const struct h2_kit *kit, const struct h2_truth_stream *stream)
@@ -114,14 +114,14 @@ static void judge(struct h2_kit *kit)
 	struct h2_truth *server = malloc(sizeof(*server));
 	struct h2_bytes said = { 0 };
 
-	assert(server);
+	must(server);
 	h2_truth_server(server, NULL, 0);
 	h2_truth_send(server, &said);
 	h2_truth_recv(server, kit->out[WK_C2S].p, kit->out[WK_C2S].n);
 	h2_truth_send(server, &said);
 	for (uint32_t i = 0; i < server->n; i++)
-		assert(server->stream[i].requests == 0 || was_allowed(kit, &server->stream[i]));
-	assert(!server->hpack_broken || table_resized(kit));
+		must(server->stream[i].requests == 0 || was_allowed(kit, &server->stream[i]));
+	must(!server->hpack_broken || table_resized(kit));
 	h2_truth_fini(server);
 	h2_bytes_free(&said);
 	free(server);
@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	whole = malloc(sizeof(*whole));
 	cut = malloc(sizeof(*cut));
-	assert(whole && cut);
+	must(whole && cut);
 	set_up(whole, H2_WHOLE, 0, data[0]);
 	set_up(cut, H2_RANDOM, (uint32_t)size, data[0]);
 	run(whole, data + 1, size - 1);

@@ -4,7 +4,6 @@
  * has an ICMP error whose quote was edited. */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_ether.h>
@@ -12,18 +11,13 @@
 #include <rte_net.h>
 #include <rte_tcp.h>
 
+#include "must.h"
 #include "wk_pkt.h"
 
 #define INPUT_MAX_B 4096u
 #define TAGS_OFF_B  12u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_b);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static struct rte_mbuf mbuf_of(uint8_t *bytes, uint32_t len_b)
 {

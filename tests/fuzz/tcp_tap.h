@@ -8,20 +8,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "internal.h" /* to see what the flow holds */
+#include "must.h"
 #include "ranges.h"
 #include "wk_op.h"
-
-#define must(x)                                                                                    \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                    \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 #define TAP_MAX_B    (1u << 20) /* payload offsets; more than a run can reach */
 #define TAP_VERSIONS 4u
