@@ -51,26 +51,12 @@ static void say_syn(struct stage *stage, struct wk_tcp_hs *hs, enum wk_dir dir)
 	free(pkt);
 }
 
-/* What the caller of lib/tcp does with a packet that goes on. */
-void stage_edit(struct sim_pkt *pkt, const struct wk_tcp_result *result)
-{
-	if (result->edits & WK_TCP_EDIT_SYN_OPTS)
-		wk_tcp_syn_filter(pkt->b + WK_TCP_HDR_MIN_B,
-				  (uint32_t)(pkt->b[12] >> 4) * 4 - WK_TCP_HDR_MIN_B);
-	if (result->edits & WK_TCP_EDIT_TRIM_DATA)
-		pkt_trim(pkt);
-	if (result->edits & WK_TCP_EDIT_URG)
-		pkt_clear_urg(pkt);
-	if (result->edits & WK_TCP_EDIT_NUMBERS)
-		pkt_write_numbers(pkt, result->seq, result->ack, result->wnd);
-}
-
 /* Nothing in a SYN that goes on is left but what was negotiated always. */
 static void check_syn(const struct stage *stage, struct sim_pkt *pkt)
 {
 	struct wk_tcp_seg seg;
 
-	stage_edit(pkt, &stage->result);
+	pkt_edit(pkt, &stage->result);
 	must(wk_tcp_seg_parse(&seg, pkt->b, pkt->len_b) == 0 && seg.data_len_b == 0);
 	for (uint32_t i = 0; i < seg.opts_len_b && seg.opts[i] != 0;) {
 		uint8_t kind = seg.opts[i];

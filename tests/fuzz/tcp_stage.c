@@ -415,7 +415,7 @@ static void pass_on(struct stage *stage, struct sim_pkt *pkt, const struct wk_tc
 		return;
 	must(stage->tap.passive || !was_closed);
 	copy = pkt_copy(pkt);
-	stage_edit(copy, result);
+	pkt_edit(copy, result);
 	leaves(stage, copy, in);
 	free(copy);
 }

@@ -106,12 +106,10 @@ void stage_reset(struct stage *stage);
 void stage_too_big(struct stage *stage, enum wk_dir dir, uint64_t out, uint32_t len_b,
 		   uint64_t since_ns);
 
-/* tcp_hand.c: up to the SYN-ACK; the third segment, and whether it is one; and what the caller of
- * lib/tcp does with a packet that goes on. */
+/* tcp_hand.c: up to the SYN-ACK; the third segment, and whether it is one. */
 void stage_shake_hands(struct stage *stage, struct wk_tcp_hs *hs);
 struct say stage_third(struct stage *stage);
 void stage_check_third(struct stage *stage, struct wk_tcp_hs *hs, const struct sim_pkt *pkt);
-void stage_edit(struct sim_pkt *pkt, const struct wk_tcp_result *result);
 
 /* tcp_calm.c: from here on both peers are honest and the wire is perfect. All that was said must
  * arrive as the judge wants it. */

@@ -201,22 +201,6 @@ void box_close(struct box *box)
 		check_fail(&box->check, "lib/tcp itself found a broken invariant");
 }
 
-/* What lib/inspect writes into a packet that goes on. */
-static void apply(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_result *result)
-{
-	if (result->edits & WK_TCP_EDIT_SYN_OPTS)
-		wk_tcp_syn_filter(pkt->b + WK_TCP_HDR_MIN_B,
-				  (uint32_t)(pkt->b[12] >> 4) * 4 - WK_TCP_HDR_MIN_B);
-	if (result->edits & WK_TCP_EDIT_TRIM_DATA)
-		pkt_trim(pkt);
-	if (result->edits & WK_TCP_EDIT_URG)
-		pkt_clear_urg(pkt);
-	if (result->edits & WK_TCP_EDIT_NUMBERS) {
-		pkt_write_numbers(pkt, result->seq, result->ack, result->wnd);
-		box->edited++;
-	}
-}
-
 static void answer_stray(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_seg *seg)
 {
 	struct wk_tcp_out out;
@@ -356,7 +340,9 @@ static void forward(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_re
 	struct wk_tcp_seg in;
 
 	pkt_read(came, &in);
-	apply(box, pkt, result);
+	pkt_edit(pkt, result);
+	if (result->edits & WK_TCP_EDIT_NUMBERS)
+		box->edited++;
 	box->forwarded++;
 	leave(box, pkt, &in, "forwarded");
 	free(came);

@@ -121,8 +121,7 @@ void check_dropped(struct check *check, enum wk_dir dir)
 		check->half[dir].cwr_owed = false;
 }
 
-/* The map entry that holds the payload offset `out`, or NULL. */
-static const struct judge_map *map_at_out(const struct judge_dir *d, uint64_t out)
+const struct judge_map *check_map_at(const struct judge_dir *d, uint64_t out)
 {
 	uint32_t lo = 0, hi = d->n_map;
 
@@ -143,7 +142,7 @@ static bool may_differ(const struct check *check, enum wk_dir dir, uint64_t out)
 
 	if (!check->lies || dir != WK_C2S)
 		return false;
-	map = map_at_out(&check->judge->dir[dir], out);
+	map = check_map_at(&check->judge->dir[dir], out);
 	return !map || map->kind == WK_OP_PASS;
 }
 

@@ -89,6 +89,8 @@ void check_forged(struct check *check);
  * checks do not rely on. */
 void check_inserted(struct check *check, uint64_t out, uint64_t len_b);
 void check_fail(struct check *check, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The map entry that holds the payload offset `out`, or NULL. */
+const struct judge_map *check_map_at(const struct judge_dir *d, uint64_t out);
 
 /* check_ack.c */
 /* Are three duplicates about a lost insertion answered with it? After each packet. */

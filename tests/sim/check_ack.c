@@ -52,21 +52,11 @@ static uint64_t server_in(const struct check *check, uint64_t out)
 /* Payload offset of the client's stream that the server's offset `out` stands for. */
 static uint64_t client_in(const struct judge_dir *d, uint64_t out)
 {
-	uint32_t lo = 0, hi = d->n_map;
+	const struct judge_map *map = check_map_at(d, out);
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (d->map[mid].out + d->map[mid].out_b <= out)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == d->n_map)
+	if (!map)
 		return d->in_b;
-	if (d->map[lo].kind == WK_OP_REPL || out < d->map[lo].out)
-		return d->map[lo].in;
-	return d->map[lo].in + (out - d->map[lo].out);
+	return map->kind == WK_OP_REPL || out < map->out ? map->in : map->in + (out - map->out);
 }
 
 /* No acknowledgement to the client of DATA payload that the server has not acknowledged, unless it

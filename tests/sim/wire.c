@@ -146,22 +146,23 @@ bool pkt_read(const struct sim_pkt *pkt, struct wk_tcp_seg *seg)
 	return true;
 }
 
-void pkt_write_numbers(struct sim_pkt *pkt, uint32_t seq, uint32_t ack, uint16_t wnd)
+void pkt_edit(struct sim_pkt *pkt, const struct wk_tcp_result *result)
 {
-	put32(pkt->b + 4, seq);
-	put32(pkt->b + 8, ack);
-	put16(pkt->b + 14, wnd);
-}
+	uint32_t hdr_b = (uint32_t)(pkt->b[12] >> 4) * 4;
 
-void pkt_clear_urg(struct sim_pkt *pkt)
-{
-	pkt->b[13] &= (uint8_t)~WK_TCP_URG;
-	put16(pkt->b + 18, 0);
-}
-
-void pkt_trim(struct sim_pkt *pkt)
-{
-	pkt->len_b = (uint32_t)(pkt->b[12] >> 4) * 4;
+	if (result->edits & WK_TCP_EDIT_SYN_OPTS)
+		wk_tcp_syn_filter(pkt->b + WK_TCP_HDR_MIN_B, hdr_b - WK_TCP_HDR_MIN_B);
+	if (result->edits & WK_TCP_EDIT_TRIM_DATA)
+		pkt->len_b = hdr_b;
+	if (result->edits & WK_TCP_EDIT_URG) {
+		pkt->b[13] &= (uint8_t)~WK_TCP_URG;
+		put16(pkt->b + 18, 0);
+	}
+	if (result->edits & WK_TCP_EDIT_NUMBERS) {
+		put32(pkt->b + 4, result->seq);
+		put32(pkt->b + 8, result->ack);
+		put16(pkt->b + 14, result->wnd);
+	}
 }
 
 uint8_t opt_put_mss(uint8_t *opts, uint8_t len_b, uint16_t mss)

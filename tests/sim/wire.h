@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wk_tcp.h"
 #include "wk_tcp_seg.h"
 
 #define SIM_PKT_MAX_B 10000u
@@ -29,11 +30,8 @@ struct sim_pkt *pkt_build_out(const struct wk_tcp_out *out);
 /* @return false when the bytes are no TCP segment. */
 bool pkt_read(const struct sim_pkt *pkt, struct wk_tcp_seg *seg);
 
-/* Writes the numbers of a forwarded packet, in place. */
-void pkt_write_numbers(struct sim_pkt *pkt, uint32_t seq, uint32_t ack, uint16_t wnd);
-void pkt_clear_urg(struct sim_pkt *pkt);
-/* Takes the payload away. */
-void pkt_trim(struct sim_pkt *pkt);
+/* What the caller of lib/tcp writes into a packet that goes on. */
+void pkt_edit(struct sim_pkt *pkt, const struct wk_tcp_result *result);
 
 /* Puts an option at opts[len_b]. @return the new length. */
 uint8_t opt_put_mss(uint8_t *opts, uint8_t len_b, uint16_t mss);
