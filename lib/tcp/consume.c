@@ -2,6 +2,9 @@
 /* consume.c - in-order bytes are judged, and the judgement is carried out on the ledger. */
 #include "internal.h"
 
+/* What is read at once behind held bytes. */
+#define PIECE_B 4096u
+
 struct view {
 	const uint8_t *data;
 	uint32_t len_b;
@@ -149,23 +152,15 @@ static bool judge(struct ctx *c, enum wk_dir dir, struct view *view)
 	return true;
 }
 
-bool consume(struct ctx *c, enum wk_dir dir, uint64_t in, const uint8_t *data, uint32_t len_b,
-	     bool gone)
+static bool consume_piece(struct ctx *c, enum wk_dir dir, const uint8_t *data, uint32_t len_b,
+			  uint64_t keep_in)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
-	uint32_t skip = (uint32_t)(half->e_in + half->held_len_b - in);
 	uint32_t held_b = half->held_len_b;
-	struct view view = { data + skip, len_b - skip, 0, 0 };
+	struct view view = { data, len_b, 0, keep_in };
 
-	if (gone && half->gone_in < in + len_b)
-		half->gone_in = in + len_b;
-	/* The server has acknowledged these bytes before they were read: it has had another copy.
-	 */
-	if (c->flow->passive && dir == WK_C2S && half->b_out > half->e_in + held_b)
-		c->flow->doubtful = true;
 	if (held_b > 0) {
-		view.keep_in = half->e_in + held_b;
-		if (!hold_append(c, half, view.data, view.len_b)) {
+		if (!hold_append(c, half, data, len_b)) {
 			close_fail(c);
 			return false;
 		}
@@ -181,6 +176,43 @@ bool consume(struct ctx *c, enum wk_dir dir, uint64_t in, const uint8_t *data, u
 		   !hold_append(c, half, view.data + view.done_b, view.len_b - view.done_b)) {
 		close_fail(c);
 		return false;
+	}
+	return true;
+}
+
+/* Behind held bytes only as much as may complete them: a row of segments that waited is longer than
+ * what may be held. */
+static uint32_t piece_b(const struct ctx *c, const struct wk_tcp_half *half, uint32_t len_b)
+{
+	uint32_t room_b = PIECE_B;
+
+	if (half->held_len_b == 0)
+		return len_b;
+	if (half->held_len_b < c->env->limits->hold_b &&
+	    c->env->limits->hold_b - half->held_len_b < room_b)
+		room_b = c->env->limits->hold_b - half->held_len_b;
+	return len_b < room_b ? len_b : room_b;
+}
+
+bool consume(struct ctx *c, enum wk_dir dir, uint64_t in, const uint8_t *data, uint32_t len_b,
+	     bool gone)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t keep_in = half->e_in + half->held_len_b;
+	uint32_t n;
+
+	if (gone && half->gone_in < in + len_b)
+		half->gone_in = in + len_b;
+	/* The server has acknowledged these bytes before they were read: it has had another copy.
+	 */
+	if (c->flow->passive && dir == WK_C2S && half->b_out > keep_in)
+		c->flow->doubtful = true;
+	data += keep_in - in;
+	len_b -= (uint32_t)(keep_in - in);
+	for (; len_b > 0; data += n, len_b -= n) {
+		n = piece_b(c, half, len_b);
+		if (!consume_piece(c, dir, data, n, keep_in))
+			return false;
 	}
 	if (half->held_len_b > 0)
 		c->cut = true;

@@ -38,14 +38,14 @@ static void mutate_in(uint8_t *data, uint32_t len_b)
 /* A step as an honest peer, and now and then a liar, would take it. */
 static void make_step(struct sim_rng *rng, uint8_t *step)
 {
-	static const uint8_t whats[] = { NEXT, NEXT,  NEXT,  NEXT, AT,   ANSWER, ANSWER, ACK,
-					 ACK,  AGAIN, AGAIN, WAIT, POKE, LOSE,   DEAF,   DEAF };
+	static const uint8_t wanted[] = { NEXT, NEXT,  NEXT,  NEXT, AT,   ANSWER, ANSWER, ACK,
+					  ACK,  AGAIN, AGAIN, WAIT, POKE, LOSE,   DEAF,   DEAF };
 	static const uint8_t near[] = { 0, 0, 0, 1, 255, 5, 250, 8 };
 
 	for (uint32_t i = 0; i < STEP_B; i++)
 		step[i] = (uint8_t)rng_next(rng);
 	if (rng_next(rng) % 4)
-		step[0] = (uint8_t)((step[0] & 0xf0) | whats[rng_next(rng) % sizeof(whats)]);
+		step[0] = (uint8_t)((step[0] & 0xf0) | wanted[rng_next(rng) % sizeof(wanted)]);
 	if (rng_next(rng) % 2)
 		step[0] &= 0x1f; /* at once */
 	if (rng_next(rng) % 4)

@@ -211,8 +211,8 @@ static void in_rst(struct ep *ep, uint64_t seq)
 	}
 }
 
-/* Timestamps: @return false when the segment must not be used. */
-static bool check_ts(struct ep *ep, const struct wk_tcp_seg *seg, uint64_t seq)
+/* PAWS (RFC 7323 5.3, R1). @return false when the segment must not be used. */
+static bool check_ts(struct ep *ep, const struct wk_tcp_seg *seg)
 {
 	if (!ep->ts)
 		return true;
@@ -225,8 +225,6 @@ static bool check_ts(struct ep *ep, const struct wk_tcp_seg *seg, uint64_t seq)
 		ep_send_ack(ep);
 		return false;
 	}
-	if (seq <= ep->last_ack)
-		ep->ts_recent = seg->tsval;
 	return true;
 }
 
@@ -239,7 +237,7 @@ static void in_open(struct ep *ep, const struct wk_tcp_seg *seg)
 		in_rst(ep, seq);
 		return;
 	}
-	if (!check_ts(ep, seg, seq))
+	if (!check_ts(ep, seg))
 		return;
 	if (seg->flags & WK_TCP_SYN) {
 		ep_send_ack(ep);
@@ -257,6 +255,9 @@ static void in_open(struct ep *ep, const struct wk_tcp_seg *seg)
 		ep_send_ack(ep);
 		return;
 	}
+	/* R3, after R2: what is outside of the window has no time to tell. */
+	if (ep->ts && seq <= ep->last_ack)
+		ep->ts_recent = seg->tsval;
 	if (!(seg->flags & WK_TCP_ACK))
 		return;
 	ep_on_ack(ep, seg, seq);

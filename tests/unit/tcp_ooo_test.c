@@ -245,6 +245,22 @@ static void an_insertion_holds_back_only_what_it_may_shift(void **state)
 	assert_int_equal(w->result.seq, w->s_seq + 3 + REPLY_B);
 }
 
+/* Segments that touch share a record. Behind the beginning of a frame it is read by the piece. */
+static void a_row_that_waited_may_be_longer_than_what_may_be_held(void **state)
+{
+	struct world *w = *state;
+	uint32_t seq;
+
+	w->limits.hold_b = 12;
+	seq = w->c_seq;
+	give(w, WK_C2S, seq, WK_TCP_ACK, "h1");
+	give(w, WK_C2S, seq + 4, WK_TCP_ACK, "456789ABCEF");
+	assert_int_equal(w->result.reason, WK_ABSORB_OOO);
+	give(w, WK_C2S, seq + 2, WK_TCP_ACK, "23");
+	assert_int_equal(wk_tcp_state(&w->flow), WK_TCP_ST_ESTABLISHED);
+	assert_sent(w, 0, WK_C2S, seq, w->c_ack, "h123456789ABCEF");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +276,7 @@ int main(void)
 		sack_world_test(what_was_reported_and_gets_lost_behind_us_is_ours_to_repeat),
 		sack_world_test(what_was_reported_is_repeated_as_it_was_read),
 		world_test(an_insertion_holds_back_only_what_it_may_shift),
+		world_test(a_row_that_waited_may_be_longer_than_what_may_be_held),
 	};
 
 	return cmocka_run_group_tests_name("tcp_ooo", tests, NULL, NULL);
