@@ -123,6 +123,7 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_OWNED_REXMIT, owned_rexmit, "retransmissions of owned bytes")                        \
 	X(CNT_OWNED_TIMEOUT, owned_timeout, "owned bytes given up")                                \
 	X(CNT_REBUILT_REXMIT, rebuilt_rexmit, "sender's retransmissions rebuilt from the ledger")  \
+	X(CNT_REXMIT_CUT, rexmit_cut, "those of small pieces that would have made too much")       \
 	X(CNT_RETRANS_MISMATCH, retrans_mismatch, "retransmissions that said something else")      \
 	X(CNT_NORM_SYN_OPTION, norm_syn_option, "SYN options taken away")                          \
 	X(CNT_NORM_AUTH_OPT, norm_auth_opt, "SYN signatures (TCP-MD5, TCP-AO) taken away")         \

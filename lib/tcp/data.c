@@ -142,9 +142,8 @@ static void old_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	if (in < half->acked_in)
 		in = half->acked_in;
 	if (in < to || is_fin(seg)) {
-		wk_count(c->env->stats, WK_CNT_REBUILT_REXMIT, 1);
-		emit(c, dir, ledger_out(half, in < to ? in : to), ledger_out_end(half, to), &src, 1,
-		     seg->flags);
+		again_emit(c, dir, ledger_out(half, in < to ? in : to), ledger_out_end(half, to),
+			   &src, seg->flags);
 	}
 	deliver_ack(c, dir, seg, news, emitted);
 	set_absorb(c->result, WK_ABSORB_REBUILT);

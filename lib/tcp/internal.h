@@ -175,6 +175,11 @@ bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint
 struct wk_tcp_ooo *ooo_pop(struct wk_tcp_half *half, uint64_t upto);
 void hold_free(struct wk_tcp_half *half, struct wk_mem *mem);
 
+/* again.c: emits [from, to) because its sender has sent src again, as far as that may be answered.
+ */
+void again_emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const struct src *src,
+		uint8_t flags);
+
 /* emit.c: the only place that makes packets. */
 /* Sends the out range [from, to) of the stream dir, cut at the receiver's MSS, from the ledger and
  * from src[n]; stops where bytes are missing or beyond the receiver's edge. fin: the FIN follows if

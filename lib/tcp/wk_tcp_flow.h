@@ -98,6 +98,7 @@ struct wk_tcp_flow {
 	uint64_t since_ns;  /* of the present state */
 	uint64_t answer_ns; /* last ACK sent to answer what brought nothing */
 	uint64_t again_ns;  /* until when the answers to bytes that came again are spent */
+	uint64_t growth_ns; /* the same of bytes that answered more than was sent again */
 	uint64_t insert_ns; /* since when an insertion waits for its place, 0: none */
 	uint32_t insert_b;  /* its length */
 	uint64_t moved_ns;  /* when anything last moved towards that place */

@@ -131,6 +131,60 @@ static void a_keepalive_before_the_first_byte_reaches_the_server(void **state)
 	assert_only(w, WK_C2S, ISN_C, w->c_ack, "");
 }
 
+static uint32_t bytes_sent(const struct world *w, enum wk_dir dir)
+{
+	uint32_t sum = 0;
+
+	for (unsigned int i = 0; i < w->n_sent; i++)
+		if (w->sent[i].out.dir == dir)
+			sum += w->sent[i].out.data_len_b;
+	return sum;
+}
+
+/* Each byte of a block that was replaced stands for the whole replacement. */
+static void many_small_copies_do_not_make_many_large_ones(void **state)
+{
+	struct world *w = *state;
+	uint32_t seq = w->c_seq, largest = (uint32_t)strlen(REPL), burst_b = 10 * largest;
+
+	w->limits.ledger_b = burst_b;
+	from_client(w, "r123456789");
+	assert_int_equal(bytes_sent(w, WK_C2S), largest);
+	for (int round = 0; round < 3; round++) {
+		uint32_t sum = 0, cut = (uint32_t)w->stats.counter[WK_CNT_REXMIT_CUT];
+
+		for (uint32_t i = 0; i < 1000; i++) {
+			give(w, WK_C2S, seq + i % 10, WK_TCP_ACK, "?");
+			assert_int_equal(w->result.verdict, WK_TCP_ABSORB);
+			sum += bytes_sent(w, WK_C2S);
+		}
+		/* A burst, as much again as it takes to notice, and each byte for itself. */
+		assert_in_range(sum, burst_b, 3 * burst_b + 1000);
+		assert_in_range(w->stats.counter[WK_CNT_REXMIT_CUT] - cut, 900, 1000);
+		/* Who has really lost it gets it all by the time that it is sure. */
+		w->env.now_ns += 2 * w->limits.rto_min_ns;
+		give(w, WK_C2S, seq, WK_TCP_ACK | WK_TCP_PSH, "r123456789");
+		assert_only(w, WK_C2S, seq, w->c_ack, REPL);
+	}
+}
+
+/* Where nothing was replaced a copy is as large as it is. */
+static void copies_that_do_not_grow_are_not_counted(void **state)
+{
+	struct world *w = *state;
+	uint32_t seq;
+
+	w->limits.ledger_b = 20;
+	from_client(w, "d123456789");
+	seq = w->c_seq;
+	from_client(w, "h123456789abc");
+	for (uint32_t i = 0; i < 1000; i++) {
+		give(w, WK_C2S, seq, WK_TCP_ACK | WK_TCP_PSH, "h123456789abc");
+		assert_int_equal(bytes_sent(w, WK_C2S), 13);
+	}
+	assert_int_equal(w->stats.counter[WK_CNT_REXMIT_CUT], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +197,8 @@ int main(void)
 			a_guess_at_the_clients_number_does_not_keep_a_flow_from_being_enforced),
 		passive_world_test(bytes_that_are_read_after_their_acknowledgement_are_doubtful),
 		world_test(an_insertion_behind_what_went_on_out_of_order_is_sent_at_once),
+		world_test(many_small_copies_do_not_make_many_large_ones),
+		world_test(copies_that_do_not_grow_are_not_counted),
 		world_test(a_keepalive_before_the_first_byte_reaches_the_server),
 	};
 
