@@ -3,66 +3,24 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
+#include "../support/acl_kit.h"
 #include "../support/icmp_quote.h"
-#include "../support/pkt_spec.h"
 #include "../support/test_eal.h"
-#include "wk_acl.h"
 
 #define ROUTER_BAD 66u
 
-static const struct wk_acl_prefix doors[] = {
-	{ .family = 4, .len = 32, .addr = { 10, 12, 0, 10 } },
-	{ .family = 6, .len = 128, .addr = { 0xfd, 0, 0, 0x12, [15] = 2 } },
-};
-static const struct wk_acl_prefix lifts[] = {
-	{ .family = 4, .len = 24, .addr = { 10, 13, 0, 0 } },
-};
-static const struct wk_acl_service_in services[] = {
-	{ doors, COUNT(doors), 50051, true },
-	{ lifts, COUNT(lifts), 50052, true },
-};
 /* Of the router whose errors are not wanted. */
-static const struct wk_acl_prefix bad_router[] = {
-	{ .family = 4, .len = 32, .addr = { 10, 12, 0, ROUTER_BAD } },
-};
-static const struct wk_acl_prefix trusted_router[] = {
-	{ .family = 6, .len = 128, .addr = { 0xfd, 0, 0, 0x12, [15] = 77 } },
-};
+static const struct wk_acl_prefix bad_router[] = { V4(10, 12, 0, ROUTER_BAD, 32) };
+static const struct wk_acl_prefix trusted_router[] = { V6(0x12, 77, 128) };
 static const struct wk_acl_rule_in rules[] = {
-	{ .from = bad_router,
-	  .n_from = 1,
-	  .proto = 256,
-	  .port_high = 65535,
-	  .vlan = -1,
-	  .drop = true },
-	{ .from = trusted_router, .n_from = 1, .proto = 256, .port_high = 65535, .vlan = -1 },
+	{ .from = bad_router, .n_from = 1, .proto = 256, ANY_PORT, .vlan = -1, .drop = true },
+	{ .from = trusted_router, .n_from = 1, .proto = 256, ANY_PORT, .vlan = -1 },
 };
-
-#define LIFT                                                                                       \
-	{                                                                                          \
-		10, 13, 0, 77                                                                      \
-	}
-#define OTHER                                                                                      \
-	{                                                                                          \
-		10, 12, 0, 11                                                                      \
-	}
-#define HOST                                                                                       \
-	{                                                                                          \
-		10, 11, 0, 1                                                                       \
-	}
-#define DOOR                                                                                       \
-	{                                                                                          \
-		10, 12, 0, 10                                                                      \
-	}
-#define TCP .proto = IPPROTO_TCP, .tcp_flags = RTE_TCP_ACK_FLAG, .data_b = 20
 
 static const struct {
 	const char *name;
@@ -95,28 +53,52 @@ static const struct {
 	  WK_ACL_QUOTE,
 	  WK_FWD_PLAIN },
 	{ "a server's packet",
-	  { .ip_version = 4, TCP, .src = LIFT, .dst = HOST, .sport = 50052, .dport = 4000 },
+	  { .ip_version = 4,
+	    TCP,
+	    .data_b = 20,
+	    .src = LIFT4,
+	    .dst = CLIENT4,
+	    .sport = 50052,
+	    .dport = 4000 },
 	  99,
 	  0,
 	  { .action = WK_ACL_QUOTE, .guarded_src = true, .service_src = 1 },
 	  WK_ACL_QUOTE,
 	  WK_DROP_DEFAULT },
 	{ "from one service to the other",
-	  { .ip_version = 4, TCP, .src = DOOR, .dst = LIFT, .sport = 50051, .dport = 50052 },
+	  { .ip_version = 4,
+	    TCP,
+	    .data_b = 20,
+	    .src = DOOR4,
+	    .dst = LIFT4,
+	    .sport = 50051,
+	    .dport = 50052 },
 	  99,
 	  0,
 	  { .action = WK_ACL_QUOTE, .guarded_dst = true, .service_dst = 1, .guarded_src = true },
 	  WK_ACL_QUOTE,
 	  WK_DROP_DEFAULT },
 	{ "another port",
-	  { .ip_version = 4, TCP, .src = HOST, .dst = DOOR, .sport = 4000, .dport = 22 },
+	  { .ip_version = 4,
+	    TCP,
+	    .data_b = 20,
+	    .src = CLIENT4,
+	    .dst = DOOR4,
+	    .sport = 4000,
+	    .dport = 22 },
 	  99,
 	  0,
 	  { .action = WK_ACL_PASS },
 	  WK_ACL_DROP,
 	  WK_DROP_DEFAULT },
 	{ "another host",
-	  { .ip_version = 4, TCP, .src = HOST, .dst = OTHER, .sport = 4000, .dport = 50051 },
+	  { .ip_version = 4,
+	    TCP,
+	    .data_b = 20,
+	    .src = CLIENT4,
+	    .dst = OTHER4,
+	    .sport = 4000,
+	    .dport = 50051 },
 	  99,
 	  0,
 	  { .action = WK_ACL_PASS },
@@ -145,22 +127,6 @@ static const struct {
 	  WK_DROP_ACL },
 };
 
-static struct wk_acl *open_acl(bool default_drop)
-{
-	static uint64_t version;
-	const struct wk_acl_in in = { .version = ++version,
-				      .services = services,
-				      .n_services = COUNT(services),
-				      .rules = rules,
-				      .n_rules = COUNT(rules),
-				      .default_drop = default_drop,
-				      .socket_id = SOCKET_ID_ANY };
-	struct wk_acl *acl = NULL;
-
-	assert_int_equal(wk_acl_create(&in, &acl), 0);
-	return acl;
-}
-
 static uint32_t build(uint8_t *error, size_t row)
 {
 	struct icmp_quote what = icmp_too_big(rows[row].quoted.ip_version, 1300);
@@ -172,37 +138,32 @@ static uint32_t build(uint8_t *error, size_t row)
 	return icmp_build(error, frame.bytes, &what);
 }
 
-static void check(const char *name, const struct wk_acl_verdict *got,
-		  const struct wk_acl_verdict *want)
-{
-	if (got->action != want->action || got->reason != want->reason ||
-	    got->guarded_dst != want->guarded_dst || got->guarded_src != want->guarded_src ||
-	    got->service_dst != want->service_dst || got->service_src != want->service_src)
-		fail_msg("%s: action %u reason %u dst %d/%u src %d/%u", name, got->action,
-			 got->reason, got->guarded_dst, got->service_dst, got->guarded_src,
-			 got->service_src);
-}
-
 static void an_error_belongs_to_the_packet_it_quotes(void **state)
 {
-	struct wk_acl *open = open_acl(false), *strict = open_acl(true);
+	struct wk_acl_in in = { .services = services,
+				.n_services = COUNT(services),
+				.rules = rules,
+				.n_rules = COUNT(rules) };
+	struct wk_acl *open = open_acl(&in), *strict;
 	uint8_t errors[COUNT(rows)][2 * TEST_FRAME_MAX_B];
 	struct wk_acl_verdict verdicts[COUNT(rows)];
 	struct wk_pkt pkts[COUNT(rows)];
 
 	(void)state;
+	in.default_drop = true;
+	strict = open_acl(&in);
 	for (size_t i = 0; i < COUNT(rows); i++)
 		wk_pkt_parse(errors[i], build(errors[i], i), &pkts[i]);
 	wk_acl_classify_burst(open, pkts, COUNT(rows), verdicts);
 	for (size_t i = 0; i < COUNT(rows); i++)
-		check(rows[i].name, &verdicts[i], &rows[i].want);
+		assert_verdict(rows[i].name, &verdicts[i], &rows[i].want);
 	wk_acl_classify_burst(strict, pkts, COUNT(rows), verdicts);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct wk_acl_verdict want = rows[i].want;
 
 		want.action = (uint8_t)rows[i].strict;
 		want.reason = (uint8_t)rows[i].strict_reason;
-		check(rows[i].name, &verdicts[i], &want);
+		assert_verdict(rows[i].name, &verdicts[i], &want);
 	}
 	wk_acl_free(open);
 	wk_acl_free(strict);
@@ -211,17 +172,13 @@ static void an_error_belongs_to_the_packet_it_quotes(void **state)
 /* A family that no rule is about has no context. */
 static void without_rules_an_error_is_plain(void **state)
 {
-	const struct wk_acl_in in = { .version = 1000,
-				      .services = &services[1],
-				      .n_services = 1,
-				      .socket_id = SOCKET_ID_ANY };
+	const struct wk_acl_in in = { .services = &services[1], .n_services = 1 };
+	struct wk_acl *acl = open_acl(&in);
 	uint8_t error[2 * TEST_FRAME_MAX_B];
 	struct wk_acl_verdict verdict;
-	struct wk_acl *acl = NULL;
 	struct wk_pkt pkt;
 
 	(void)state;
-	assert_int_equal(wk_acl_create(&in, &acl), 0);
 	wk_pkt_parse(error, build(error, 1), &pkt);
 	wk_acl_classify_burst(acl, &pkt, 1, &verdict);
 	assert_int_equal(verdict.action, WK_ACL_PASS);

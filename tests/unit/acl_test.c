@@ -13,29 +13,8 @@
 
 #include <rte_tcp.h>
 
+#include "../support/acl_kit.h"
 #include "../support/test_eal.h"
-#include "../support/test_frame.h"
-#include "wk_acl.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define V4(a, b, c, d, l)                                                                          \
-	{                                                                                          \
-		.family = 4, .len = (l), .addr = { a, b, c, d }                                    \
-	}
-#define V6(a, z, l)                                                                                \
-	{                                                                                          \
-		.family = 6, .len = (l), .addr = { 0xfd, 0, 0, a, [15] = z }                       \
-	}
-#define ANY_PORT .port_low = 0, .port_high = 65535
-
-static uint64_t version;
-
-static const struct wk_acl_prefix door_addresses[] = { V4(10, 12, 0, 10, 32), V6(0x12, 10, 128) };
-static const struct wk_acl_prefix lift_addresses[] = { V4(10, 13, 0, 0, 24) };
-static const struct wk_acl_service_in services[] = {
-	{ door_addresses, COUNT(door_addresses), 50051, true },
-	{ lift_addresses, COUNT(lift_addresses), 50052, true },
-};
 
 static const struct wk_acl_prefix net12[] = { V4(10, 12, 0, 0, 16), V6(0x12, 0, 64) };
 static const struct wk_acl_prefix bad_host[] = { V4(10, 66, 0, 1, 32) };
@@ -53,67 +32,6 @@ static const struct wk_acl_rule_in rules[] = {
 	{ .to = net12, .n_to = 1, .proto = 6, .port_low = 50051, .port_high = 50051, .vlan = -1 },
 	{ .proto = 17, .port_low = 53, .port_high = 53, .vlan = -1 },
 };
-
-static struct wk_acl *open_acl(const struct wk_acl_in *in)
-{
-	struct wk_acl_in copy = *in;
-	struct wk_acl *acl = NULL;
-
-	copy.version = ++version;
-	copy.socket_id = SOCKET_ID_ANY;
-	assert_int_equal(wk_acl_create(&copy, &acl), 0);
-	assert_non_null(acl);
-	return acl;
-}
-
-/* One packet that reaches the classifier through the parser. */
-static struct wk_acl_verdict verdict_of(const struct wk_acl *acl,
-					const struct test_frame_spec *spec)
-{
-	struct wk_acl_verdict verdict;
-	struct test_frame frame;
-	struct wk_pkt pkt;
-
-	test_frame_build(&frame, spec);
-	wk_pkt_parse(frame.bytes, frame.len_b, &pkt);
-	memset(&verdict, 0xff, sizeof(verdict));
-	wk_acl_classify_burst(acl, &pkt, 1, &verdict);
-	return verdict;
-}
-
-#define CLIENT4                                                                                    \
-	{                                                                                          \
-		10, 11, 0, 1                                                                       \
-	}
-#define DOOR4                                                                                      \
-	{                                                                                          \
-		10, 12, 0, 10                                                                      \
-	}
-#define LIFT4                                                                                      \
-	{                                                                                          \
-		10, 13, 0, 77                                                                      \
-	}
-#define OTHER4                                                                                     \
-	{                                                                                          \
-		10, 12, 0, 11                                                                      \
-	}
-#define BAD4                                                                                       \
-	{                                                                                          \
-		10, 66, 0, 1                                                                       \
-	}
-#define CLIENT6                                                                                    \
-	{                                                                                          \
-		0xfd, 0, 0, 0x11, [15] = 1                                                         \
-	}
-#define DOOR6                                                                                      \
-	{                                                                                          \
-		0xfd, 0, 0, 0x12, [15] = 10                                                        \
-	}
-#define OTHER6                                                                                     \
-	{                                                                                          \
-		0xfd, 0, 0, 0x12, [15] = 11                                                        \
-	}
-#define TCP .proto = IPPROTO_TCP, .tcp_flags = RTE_TCP_ACK_FLAG
 
 #define FRAG_OPTION(proto) proto, 0, 0, 8, 1, 2, 3, 4
 static const uint8_t frag_tcp[] = { FRAG_OPTION(6) };
@@ -293,12 +211,7 @@ static void rows_are_classified_as_the_table_says(void **state)
 		struct wk_acl_verdict got = verdict_of(acl, &rows[i].spec);
 		const struct wk_acl_verdict *want = &rows[i].want;
 
-		if (got.action != want->action || got.reason != want->reason ||
-		    got.guarded_dst != want->guarded_dst || got.guarded_src != want->guarded_src ||
-		    got.service_dst != want->service_dst || got.service_src != want->service_src)
-			fail_msg("%s: action %u reason %u dst %d/%u src %d/%u", rows[i].name,
-				 got.action, got.reason, got.guarded_dst, got.service_dst,
-				 got.guarded_src, got.service_src);
+		assert_verdict(rows[i].name, &got, want);
 		got = verdict_of(strict, &rows[i].spec);
 		if (got.action != rows[i].want_default_drop)
 			fail_msg("%s: action %u with default drop", rows[i].name, got.action);
@@ -338,7 +251,7 @@ static void an_enforced_service_speaks_for_an_address(void **state)
 	static const struct test_frame_spec both = {
 		.ip_version = 4, TCP, .src = LIFT4, .dst = DOOR4, .frag = 5
 	};
-	const struct wk_acl_in in = { .version = ++version,
+	const struct wk_acl_in in = { .version = ++acl_versions,
 				      .services = shared,
 				      .n_services = COUNT(shared),
 				      .socket_id = SOCKET_ID_ANY };
@@ -509,7 +422,7 @@ static void wrong_inputs_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad_rules); i++) {
-		struct wk_acl_in in = { .version = ++version,
+		struct wk_acl_in in = { .version = ++acl_versions,
 					.rules = &bad_rules[i],
 					.n_rules = 1,
 					.socket_id = SOCKET_ID_ANY };
@@ -550,7 +463,7 @@ static void a_build_above_its_bound_is_refused(void **state)
 				       .port_low = 5,
 				       .port_high = 500,
 				       .vlan = -1 };
-	struct wk_acl_in in = { .version = ++version,
+	struct wk_acl_in in = { .version = ++acl_versions,
 				.rules = &rule,
 				.n_rules = 1,
 				.socket_id = SOCKET_ID_ANY,
