@@ -437,6 +437,8 @@ void tap_leaves(struct tap *tap, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		must(off <= (int64_t)half->end_out);
 	lost = half->lose > 0 && (seg->data_len_b > 0 || (seg->flags & WK_TCP_FIN));
 	half->lose -= lost;
+	/* Its receiver reads nothing of one that acknowledges nothing (RFC 9293 3.10.7.4). */
+	lost |= !(seg->flags & WK_TCP_ACK);
 	if (seg->data_len_b > 0)
 		check_data(tap, dir, seg, off, lost);
 	if (seg->data_len_b > 0 && !in)
