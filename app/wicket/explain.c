@@ -104,9 +104,11 @@ static int parse(struct question *q, FILE *err)
 
 static bool guards(const struct wk_conf_service *service, const struct question *q)
 {
-	if (service->port != q->port)
-		return false;
-	for (uint32_t i = 0; i < service->addresses.n; i++)
+	bool port = false;
+
+	for (uint32_t i = 0; i < service->ports.n; i++)
+		port = port || service->ports.v[i] == q->port;
+	for (uint32_t i = 0; port && i < service->addresses.n; i++)
 		if (wk_conf_prefix_overlap(&service->addresses.v[i], &q->to))
 			return true;
 	return false;

@@ -33,10 +33,11 @@ static void note(struct wk_snapshot *snapshot, const struct wk_inspect_gap *gap)
 		snapshot->on.n_gaps++;
 }
 
-static int note_service(struct wk_snapshot *snapshot, const struct wk_snapshot_service *service)
+static int note_port(struct wk_snapshot *snapshot, const struct wk_snapshot_service *service,
+		     uint16_t port)
 {
 	struct wk_snapshot_service left;
-	int rc = wk_retire(service, snapshot->conf, &left);
+	int rc = wk_retire(service, port, snapshot->conf, &left);
 
 	if (rc != 0)
 		return rc;
@@ -44,7 +45,7 @@ static int note_service(struct wk_snapshot *snapshot, const struct wk_snapshot_s
 		struct wk_inspect_gap gap = {
 			.family = left.addresses[i].family,
 			.len = left.addresses[i].len,
-			.port = left.port,
+			.port = port,
 			.version = snapshot->version,
 		};
 
@@ -53,6 +54,15 @@ static int note_service(struct wk_snapshot *snapshot, const struct wk_snapshot_s
 	}
 	wk_retire_free(&left);
 	return 0;
+}
+
+static int note_service(struct wk_snapshot *snapshot, const struct wk_snapshot_service *service)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < service->n_ports && rc == 0; i++)
+		rc = note_port(snapshot, service, service->ports[i]);
+	return rc;
 }
 
 int wk_gaps_fill(struct wk_snapshot *snapshot, const struct wk_snapshot *previous, bool retire)

@@ -86,7 +86,8 @@ static int create_acl(struct wk_snapshot *snapshot, struct wk_conf_error *err)
 		services[i] = (struct wk_acl_service_in){
 			.addresses = snapshot->services[i].addresses,
 			.n_addresses = snapshot->services[i].n_addresses,
-			.port = snapshot->services[i].port,
+			.ports = snapshot->services[i].ports,
+			.n_ports = snapshot->services[i].n_ports,
 			.enforced = i < conf->n_services &&
 				    conf->services[i].mode == WK_CONF_ENFORCE,
 		};
@@ -99,29 +100,48 @@ static int create_acl(struct wk_snapshot *snapshot, struct wk_conf_error *err)
 	return rc;
 }
 
+/* What the new file leaves of one service of the old one: the same of all its ports in most files,
+ * and then one service again. */
+static int retire_service(struct wk_snapshot *snapshot, const struct wk_snapshot_service *from)
+{
+	uint32_t first = snapshot->n_services;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < from->n_ports && rc == 0; i++) {
+		struct wk_snapshot_service *left = &snapshot->services[snapshot->n_services];
+
+		rc = wk_retire(from, from->ports[i], snapshot->conf, left);
+		if (rc != 0 || left->n_addresses == 0)
+			continue;
+		if (snapshot->n_services > first && wk_retire_join(left - 1, left)) {
+			wk_retire_free(left);
+			*left = (struct wk_snapshot_service){ 0 };
+			continue;
+		}
+		snapshot->n_services++;
+		snapshot->n_retired++;
+	}
+	return rc;
+}
+
 /* The file's services, then the retired ones. */
 static int list_services(struct wk_snapshot *snapshot, const struct wk_snapshot *previous,
 			 bool retire, struct wk_conf_error *err)
 {
 	const struct wk_conf *conf = snapshot->conf;
-	uint32_t room = conf->n_services + (retire ? previous->n_services : 0);
+	uint32_t room = conf->n_services;
 	int rc = 0;
 
+	for (uint32_t i = 0; retire && i < previous->n_services; i++)
+		room += previous->services[i].n_ports;
 	snapshot->services = calloc(room + 1u, sizeof(*snapshot->services));
 	if (snapshot->services == NULL)
 		return wk_snapshot_no_memory(err);
 	for (uint32_t i = 0; i < conf->n_services && rc == 0; i++)
 		rc = wk_retire_copy(&conf->services[i],
 				    &snapshot->services[snapshot->n_services++]);
-	for (uint32_t i = 0; retire && i < previous->n_services && rc == 0; i++) {
-		struct wk_snapshot_service *left = &snapshot->services[snapshot->n_services];
-
-		rc = wk_retire(&previous->services[i], conf, left);
-		if (rc != 0 || left->n_addresses == 0)
-			continue;
-		snapshot->n_services++;
-		snapshot->n_retired++;
-	}
+	for (uint32_t i = 0; retire && i < previous->n_services && rc == 0; i++)
+		rc = retire_service(snapshot, &previous->services[i]);
 	if (rc == 0 && snapshot->n_services > WK_POLICY_SERVICES_MAX) {
 		snprintf(err->text, sizeof(err->text),
 			 "%s:1: too many services are kept for edited connections", conf->file);

@@ -21,8 +21,9 @@ struct wk_snapshot_service {
 	char *name;
 	struct wk_acl_prefix *addresses;
 	uint32_t n_addresses;
-	uint16_t port; /* host order */
-	bool retired;  /* no longer in the file, kept for edited flows: everything allowed */
+	uint16_t *ports; /* host order; each at every address */
+	uint32_t n_ports;
+	bool retired; /* no longer in the file, kept for edited flows: everything allowed */
 };
 
 struct wk_snapshot_conf; /* a struct wk_conf and how many snapshots share it */

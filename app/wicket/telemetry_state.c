@@ -76,7 +76,9 @@ static int fill_services(struct wk_app *app, struct rte_tel_data *d, uint64_t fi
 		rte_tel_data_start_dict(row);
 		rte_tel_data_add_dict_string(row, "name", service->name);
 		rte_tel_data_add_dict_string(row, "mode", mode_name(snapshot, (uint32_t)i));
-		rte_tel_data_add_dict_u64(row, "port", service->port);
+		rte_tel_data_add_dict_u64(row, "port", service->ports[0]);
+		/* All of 64 services with 64 ports are more than a message holds. */
+		rte_tel_data_add_dict_u64(row, "more_ports", service->n_ports - 1u);
 		add_row(d, (uint32_t)i, row);
 	}
 	if (rc == 0 && first < snapshot->n_services && snapshot->n_services - first > max)

@@ -97,6 +97,17 @@ static void print_ports(struct json_object *ports)
 	}
 }
 
+static void print_service(struct json_object *service)
+{
+	uint64_t more = ctl_u64(service, "more_ports");
+
+	printf("  %-32s port %-5" PRIu64 " %s", ctl_str(service, "name"), ctl_u64(service, "port"),
+	       ctl_str(service, "mode"));
+	if (more != 0)
+		printf(" (and %" PRIu64 " port%s more)", more, more == 1 ? "" : "s");
+	putchar('\n');
+}
+
 static void print_services(struct json_object *services)
 {
 	puts("\nservices");
@@ -108,8 +119,7 @@ static void print_services(struct json_object *services)
 			printf("  ... (more from number %" PRIu64 " on)\n",
 			       json_object_get_uint64(service));
 		else
-			printf("  %-32s port %-5" PRIu64 " %s\n", ctl_str(service, "name"),
-			       ctl_u64(service, "port"), ctl_str(service, "mode"));
+			print_service(service);
 	}
 }
 

@@ -169,47 +169,49 @@ static int expand_rules(const struct wk_acl_in *in, enum acl_family family,
 	return 0;
 }
 
-/* One address of a service: guarded as destination and as source, with its port for TCP, without
- * for what has no ports to see. */
+/* One address of a service, guarded as destination and as source: with a port for TCP, or (NULL)
+ * without for what has no ports to see. */
+static int expand_pair(const struct wk_acl_prefix *prefix, const uint16_t *port, struct match match,
+		       enum acl_family family, int (*add)(void *, const struct acl_rule *),
+		       void *user)
+{
+	int ret = 0;
+
+	match.proto = port ? IPPROTO_TCP : 256;
+	for (int as_src = 0; as_src < 2 && ret == 0; as_src++) {
+		uint16_t *range = as_src ? match.sport : match.dport;
+		struct acl_rule rule;
+
+		match.category = as_src ? ACL_CAT_SRC : ACL_CAT_DST;
+		if (!port)
+			match.category = ACL_CAT_ADDR;
+		match.src = as_src ? prefix : NULL;
+		match.dst = as_src ? NULL : prefix;
+		match.sport[0] = match.dport[0] = 0;
+		match.sport[1] = match.dport[1] = PORT_MAX;
+		if (port)
+			range[0] = range[1] = *port;
+		put_rule(&rule, &match, family);
+		ret = add(user, &rule);
+	}
+	return ret;
+}
+
 static int expand_address(const struct wk_acl_prefix *prefix, const struct wk_acl_in *in,
 			  struct match match, enum acl_family family,
 			  int (*add)(void *, const struct acl_rule *), void *user)
 {
 	const struct wk_acl_service_in *service = &in->services[match.index];
-	uint32_t priority = in->n_services - match.index;
-	static const struct {
-		enum acl_category category;
-		bool dst;
-	} rows[] = {
-		{ ACL_CAT_DST, true },
-		{ ACL_CAT_SRC, false },
-		{ ACL_CAT_ADDR, true },
-		{ ACL_CAT_ADDR, false },
-	};
+	int ret = 0;
 
-	for (size_t i = 0; i < RTE_DIM(rows); i++) {
-		bool with_port = rows[i].category != ACL_CAT_ADDR;
-		uint16_t *range = rows[i].dst ? match.dport : match.sport;
-		struct acl_rule rule;
-		int ret;
-
-		match.category = rows[i].category;
-		match.priority = priority;
-		if (!with_port && service->enforced)
-			match.priority += in->n_services;
-		match.proto = with_port ? IPPROTO_TCP : 256;
-		match.src = rows[i].dst ? NULL : prefix;
-		match.dst = rows[i].dst ? prefix : NULL;
-		match.sport[0] = match.dport[0] = 0;
-		match.sport[1] = match.dport[1] = PORT_MAX;
-		if (with_port)
-			range[0] = range[1] = service->port;
-		put_rule(&rule, &match, family);
-		ret = add(user, &rule);
-		if (ret != 0)
-			return ret;
-	}
-	return 0;
+	match.priority = in->n_services - match.index;
+	for (uint32_t i = 0; i < service->n_ports && ret == 0; i++)
+		ret = expand_pair(prefix, &service->ports[i], match, family, add, user);
+	if (ret != 0)
+		return ret;
+	if (service->enforced)
+		match.priority += in->n_services;
+	return expand_pair(prefix, NULL, match, family, add, user);
 }
 
 int acl_expand(const struct wk_acl_in *in, enum acl_family family,

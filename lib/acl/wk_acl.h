@@ -22,7 +22,8 @@ struct wk_acl_prefix {
 struct wk_acl_service_in {
 	const struct wk_acl_prefix *addresses;
 	uint32_t n_addresses;
-	uint16_t port; /* host order */
+	const uint16_t *ports; /* host order; each at every address */
+	uint32_t n_ports;
 	bool enforced; /* speaks for the address where several services have it */
 };
 

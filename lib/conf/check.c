@@ -58,12 +58,51 @@ static int check_wires(const struct wk_conf *conf, struct wk_conf_error *err)
 	return 0;
 }
 
+static bool has_port(const struct wk_conf_ints *ports, uint32_t n, uint32_t port)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (ports->v[i] == port)
+			return true;
+	return false;
+}
+
+/* @return 0 for none. */
+static uint32_t common_port(const struct wk_conf_ints *a, const struct wk_conf_ints *b)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		if (has_port(a, a->n, b->v[i]))
+			return b->v[i];
+	return 0;
+}
+
+/* Each pair of an address and a port is a rule of the classifier, four times. */
+static int check_pairs(const struct wk_conf_service *service, struct wk_conf_error *err)
+{
+	const struct wk_conf_ints *ports = &service->ports;
+
+	if (ports->n > WK_CONF_SVC_PORTS_MAX)
+		return FAIL_AT(service->at, "service \"%s\" has %u ports, not 1 to %u",
+			       service->name, ports->n, WK_CONF_SVC_PORTS_MAX);
+	for (uint32_t i = 0; i < ports->n; i++)
+		if (has_port(ports, i, ports->v[i]))
+			return FAIL_AT(service->at, "service \"%s\" has port %u twice",
+				       service->name, ports->v[i]);
+	if ((uint64_t)service->addresses.n * ports->n > WK_CONF_SVC_PAIRS_MAX)
+		return FAIL_AT(service->at,
+			       "service \"%s\" has %u addresses with %u ports each, more than %u "
+			       "pairs",
+			       service->name, service->addresses.n, ports->n,
+			       WK_CONF_SVC_PAIRS_MAX);
+	return 0;
+}
+
 static int check_overlap(const struct wk_conf_service *a, const struct wk_conf_service *b,
 			 struct wk_conf_error *err)
 {
 	char text[PREFIX_TEXT_MAX];
+	uint32_t port = common_port(&a->ports, &b->ports);
 
-	if (a->port != b->port)
+	if (port == 0)
 		return 0;
 	for (uint32_t i = 0; i < a->addresses.n; i++) {
 		for (uint32_t k = 0; k < b->addresses.n; k++) {
@@ -71,7 +110,7 @@ static int check_overlap(const struct wk_conf_service *a, const struct wk_conf_s
 				continue;
 			wk_conf_prefix_print(&b->addresses.v[k], text);
 			return FAIL_AT(b->at, "services \"%s\" and \"%s\" both have %s port %u",
-				       a->name, b->name, text, b->port);
+				       a->name, b->name, text, port);
 		}
 	}
 	return 0;
@@ -119,8 +158,10 @@ static int check_services(const struct wk_conf *conf, struct wk_conf_error *err)
 {
 	for (uint32_t i = 0; i < conf->n_services; i++) {
 		const struct wk_conf_service *service = &conf->services[i];
-		int rc = check_access(conf, service, err);
+		int rc = check_pairs(service, err);
 
+		if (rc == 0)
+			rc = check_access(conf, service, err);
 		for (uint32_t k = 0; k < i && rc == 0; k++) {
 			if (strcmp(service->name, conf->services[k].name) == 0)
 				return FAIL_AT(service->at, "two services are called \"%s\"",

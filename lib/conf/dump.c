@@ -106,8 +106,13 @@ static void print_strings(const struct printer *p, const struct wk_conf_strings 
 	fputs(" ]", p->out);
 }
 
-static void print_ints(const struct printer *p, const struct wk_conf_ints *ints)
+static void print_ints(const struct printer *p, const struct key *key,
+		       const struct wk_conf_ints *ints)
 {
+	if (key->scalar && ints->n == 1) {
+		fprintf(p->out, "%u", ints->v[0]);
+		return;
+	}
 	fputs("[", p->out);
 	for (uint32_t i = 0; i < ints->n; i++)
 		fprintf(p->out, "%s%u", i == 0 ? " " : ", ", ints->v[i]);
@@ -178,7 +183,7 @@ static void print_value(const struct printer *p, const struct key *key, const vo
 		print_strings(p, field);
 		break;
 	case KEY_INTS:
-		print_ints(p, field);
+		print_ints(p, key, field);
 		break;
 	case KEY_PREFIXES:
 		print_prefixes(p, field);

@@ -39,6 +39,7 @@ struct key {
 	bool required;
 	bool restart; /* a reload cannot change it */
 	bool groups;
+	bool scalar; /* INTS: a number may stand alone */
 	uint32_t offset;
 	uint32_t offset_2; /* LIST: of the count; PORT_RANGE: of the upper port */
 	uint32_t size;     /* of the field; LIST: of an element */

@@ -166,8 +166,13 @@ static int read_ints(struct reader *reader, const struct key *key, const config_
 	struct wk_conf_ints *ints = field_at(base, key->offset);
 	uint32_t n = 0;
 	int64_t value;
-	int rc = get_array(reader, key->path, setting, &n);
+	bool alone = key->scalar && !config_setting_is_aggregate(setting);
+	int rc = 0;
 
+	if (alone)
+		n = 1;
+	else
+		rc = get_array(reader, key->path, setting, &n);
 	/* As with prefixes: nobody means "any" by an empty list. */
 	if (rc == 0 && n == 0)
 		rc = wk_conf_refuse(reader, setting, "%s is empty", key->path);
@@ -177,8 +182,10 @@ static int read_ints(struct reader *reader, const struct key *key, const config_
 	if (ints->v == NULL)
 		return wk_conf_no_memory(reader->err);
 	for (; ints->n < n && rc == 0; ints->n++) {
-		rc = get_int(reader, key->path, config_setting_get_elem(setting, ints->n), key->min,
-			     key->max, &value);
+		const config_setting_t *elem = alone ? setting
+						     : config_setting_get_elem(setting, ints->n);
+
+		rc = get_int(reader, key->path, elem, key->min, key->max, &value);
 		ints->v[ints->n] = rc == 0 ? (uint32_t)value : 0;
 	}
 	return rc;

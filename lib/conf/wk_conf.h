@@ -11,13 +11,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define WK_CONF_PORTS_MAX    16u
-#define WK_CONF_WIRES_MAX    8u
-#define WK_CONF_WORKERS_MAX  32u
-#define WK_CONF_SERVICES_MAX 256u
-#define WK_CONF_RULES_MAX    256u /* access rules of one service */
-#define WK_CONF_HEADERS_MAX  64u  /* conditions on headers of one rule */
-#define WK_CONF_ACL_MAX      4096u
+#define WK_CONF_PORTS_MAX     16u
+#define WK_CONF_WIRES_MAX     8u
+#define WK_CONF_WORKERS_MAX   32u
+#define WK_CONF_SERVICES_MAX  256u
+#define WK_CONF_RULES_MAX     256u   /* access rules of one service */
+#define WK_CONF_HEADERS_MAX   64u    /* conditions on headers of one rule */
+#define WK_CONF_SVC_PORTS_MAX 64u    /* ports of one service */
+#define WK_CONF_SVC_PAIRS_MAX 65536u /* of an address and a port, of one service */
+#define WK_CONF_ACL_MAX       4096u
 
 /* Where a setting stands, for messages after the load. */
 struct wk_conf_at {
@@ -99,7 +101,7 @@ struct wk_conf_service {
 	struct wk_conf_at at;
 	char *name;
 	struct wk_conf_prefixes addresses;
-	uint16_t port; /* host order */
+	struct wk_conf_ints ports; /* each of them at each of the addresses; none twice */
 	enum wk_conf_mode mode;
 	enum wk_conf_unlisted unlisted_source;
 	enum wk_conf_reply reply;

@@ -130,7 +130,8 @@ static struct wk_acl *open_acl(uint32_t n_rules)
 	static const struct wk_acl_prefix doors[] = {
 		{ .family = 4, .len = 32, .addr = { 10, 12, 0, 10 } },
 	};
-	static const struct wk_acl_service_in service = { doors, 1, 50051, true };
+	static const uint16_t port = 50051;
+	static const struct wk_acl_service_in service = { doors, 1, &port, 1, true };
 	struct wk_acl_prefix *to = calloc(n_rules, sizeof(*to));
 	struct wk_acl_rule_in *rules = calloc(n_rules, sizeof(*rules));
 	struct wk_acl_in in = {

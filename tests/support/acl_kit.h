@@ -62,9 +62,10 @@ static uint64_t acl_versions; /* that have been made */
 
 static const struct wk_acl_prefix door_addresses[] = { V4(10, 12, 0, 10, 32), V6(0x12, 2, 128) };
 static const struct wk_acl_prefix lift_addresses[] = { V4(10, 13, 0, 0, 24) };
+static const uint16_t door_port = 50051, lift_port = 50052;
 static const struct wk_acl_service_in services[] = {
-	{ door_addresses, COUNT(door_addresses), 50051, true },
-	{ lift_addresses, COUNT(lift_addresses), 50052, true },
+	{ door_addresses, COUNT(door_addresses), &door_port, 1, true },
+	{ lift_addresses, COUNT(lift_addresses), &lift_port, 1, true },
 };
 
 static inline struct wk_acl *open_acl(const struct wk_acl_in *in)

@@ -74,11 +74,19 @@ static int naive_rule(const struct wk_acl_in *in, const struct wk_pkt *pkt)
 	return -1;
 }
 
+static bool has_port(const struct wk_acl_service_in *service, uint16_t port)
+{
+	for (uint32_t i = 0; i < service->n_ports; i++)
+		if (service->ports[i] == port)
+			return true;
+	return false;
+}
+
 static int naive_service(const struct wk_acl_in *in, const struct wk_pkt *pkt, bool dst)
 {
 	for (uint32_t i = 0; i < in->n_services; i++)
 		if (in->services[i].n_addresses > 0 &&
-		    (dst ? pkt->dport : pkt->sport) == in->services[i].port &&
+		    has_port(&in->services[i], dst ? pkt->dport : pkt->sport) &&
 		    any_holds(in->services[i].addresses, in->services[i].n_addresses, pkt,
 			      dst ? pkt->dst : pkt->src))
 			return (int)i;
@@ -111,6 +119,7 @@ static void naive(const struct wk_acl_in *in, const struct wk_pkt *pkt,
 #define MAX_RULES    24
 #define MAX_SERVICES 6
 #define MAX_PREFIXES 4
+#define MAX_PORTS    3
 
 struct random_input {
 	struct wk_acl_in in;
@@ -119,6 +128,7 @@ struct random_input {
 	struct wk_acl_prefix from[MAX_RULES][MAX_PREFIXES];
 	struct wk_acl_prefix to[MAX_RULES][MAX_PREFIXES];
 	struct wk_acl_prefix addresses[MAX_SERVICES][MAX_PREFIXES];
+	uint16_t ports[MAX_SERVICES][MAX_PORTS];
 };
 
 static void random_in(struct random_input *r)
@@ -149,8 +159,11 @@ static void random_in(struct random_input *r)
 	}
 	for (uint32_t i = 0; i < MAX_SERVICES; i++) {
 		random_prefixes(r->addresses[i], MAX_PREFIXES);
+		for (uint32_t k = 0; k < MAX_PORTS; k++)
+			r->ports[i][k] = (uint16_t)rnd(8);
 		r->services[i] = (struct wk_acl_service_in){ r->addresses[i], rnd(MAX_PREFIXES + 1),
-							     (uint16_t)rnd(8), rnd(2) == 0 };
+							     r->ports[i], 1 + rnd(MAX_PORTS),
+							     rnd(2) == 0 };
 	}
 }
 

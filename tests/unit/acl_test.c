@@ -239,8 +239,8 @@ static void an_enforced_service_speaks_for_an_address(void **state)
 {
 	static const struct wk_acl_prefix wide[] = { V4(10, 12, 0, 0, 16), V4(10, 13, 0, 0, 16) };
 	static const struct wk_acl_service_in shared[] = {
-		{ wide, COUNT(wide), 50052, false },
-		{ door_addresses, COUNT(door_addresses), 50051, true },
+		{ wide, COUNT(wide), &lift_port, 1, false },
+		{ door_addresses, COUNT(door_addresses), &door_port, 1, true },
 	};
 	static const struct test_frame_spec to_door = {
 		.ip_version = 4, TCP, .src = CLIENT4, .dst = DOOR4, .frag = 5
@@ -261,6 +261,42 @@ static void an_enforced_service_speaks_for_an_address(void **state)
 	assert_int_equal(verdict_of(acl, &to_door).service_addr, 1);
 	assert_int_equal(verdict_of(acl, &from_lift).service_addr, 0);
 	assert_int_equal(verdict_of(acl, &both).service_addr, 1);
+	wk_acl_free(acl);
+}
+
+static void every_port_is_guarded_at_every_address(void **state)
+{
+	static const struct wk_acl_prefix wide[] = { V4(10, 12, 0, 10, 32), V4(10, 13, 0, 0, 24),
+						     V6(0x12, 2, 128) };
+	static const uint16_t ports[] = { 443, 50051, 50052 };
+	static const struct wk_acl_service_in service = { wide, COUNT(wide), ports, COUNT(ports),
+							  true };
+	static const struct {
+		struct test_frame_spec frame;
+	} to[] = {
+		{ { .ip_version = 4, TCP, .src = CLIENT4, .dst = DOOR4 } },
+		{ { .ip_version = 4, TCP, .src = CLIENT4, .dst = LIFT4 } },
+		{ { .ip_version = 6, TCP, .src = CLIENT6, .dst = DOOR6 } },
+	};
+	struct wk_acl_in in = { .services = &service, .n_services = 1 };
+	struct wk_acl *acl = open_acl(&in);
+
+	(void)state;
+	for (uint32_t i = 0; i < COUNT(to); i++) {
+		struct test_frame_spec frame = to[i].frame;
+
+		for (uint32_t k = 0; k < COUNT(ports); k++) {
+			struct wk_acl_verdict verdict;
+
+			frame.dport = ports[k];
+			verdict = verdict_of(acl, &frame);
+			assert_int_equal(verdict.action, WK_ACL_GUARD);
+			assert_true(verdict.guarded_dst);
+			assert_false(verdict.guarded_src);
+			frame.dport = (uint16_t)(ports[k] + 2);
+			assert_int_equal(verdict_of(acl, &frame).action, WK_ACL_PASS);
+		}
+	}
 	wk_acl_free(acl);
 }
 
@@ -289,7 +325,8 @@ static void empty_inputs_work(void **state)
 
 static void a_family_without_rules_gets_the_default(void **state)
 {
-	static const struct wk_acl_service_in lift_only = { lift_addresses, 1, 50052, true };
+	static const struct wk_acl_service_in lift_only = { lift_addresses, 1, &lift_port, 1,
+							    true };
 	static const struct test_frame_spec v6 = {
 		.ip_version = 6, TCP, .src = CLIENT6, .dst = DOOR6, .dport = 50052
 	};
@@ -485,6 +522,7 @@ int main(void)
 		cmocka_unit_test(rows_are_classified_as_the_table_says),
 		cmocka_unit_test(the_service_is_named_by_the_side),
 		cmocka_unit_test(an_enforced_service_speaks_for_an_address),
+		cmocka_unit_test(every_port_is_guarded_at_every_address),
 		cmocka_unit_test(empty_inputs_work),
 		cmocka_unit_test(a_family_without_rules_gets_the_default),
 		cmocka_unit_test(what_is_not_ip_passes_unless_default_is_drop),

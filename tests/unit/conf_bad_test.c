@@ -103,6 +103,21 @@ static const struct {
 	  "services.port is 0, not 1 to 65535" },
 	{ BASE "services = ( { name = \"s\"; addresses = [ \"10.1.0.1\" ]; port = 65536; } );", 2,
 	  "services.port is 65536" },
+	{ BASE "services = ( { name = \"s\"; addresses = [ \"10.1.0.1\" ]; port = \"1\"; } );", 2,
+	  "services.port must be an integer" },
+	{ BASE "services = ( { name = \"s\"; addresses = [ \"10.1.0.1\" ];\n port = [ ]; } );", 3,
+	  "services.port is empty" },
+	{ BASE "services = ( { name = \"s\"; addresses = [ \"10.1.0.1\" ]; port = [ 1,\n0 ]; } );",
+	  3, "services.port is 0, not 1 to 65535" },
+	{ BASE
+	  "services = (\n{ name = \"s\"; addresses = [ \"10.1.0.1\" ]; port = [ 7, 1, 7 ]; } );",
+	  3, "service \"s\" has port 7 twice" },
+	{ BASE
+	  "services = (\n{ name = \"s\"; addresses = [ \"10.1.0.1\" ]; port = [ 1,2,3,4,5,6,7,8,"
+	  "9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,"
+	  "37,38,39,40,41,42,43,44,45,46,47,48,49,50,51,52,53,54,55,56,57,58,59,60,61,62,63,64,"
+	  "65 ]; } );",
+	  3, "service \"s\" has 65 ports, not 1 to 64" },
 	{ BASE "services = ( { name = \"a b\"; addresses = [ \"10.1.0.1\" ]; port = 1; } );", 2,
 	  "letters, digits" },
 	{ BASE "services = ( { name = \"0123456789012345678901234567890123456789012345678901234567"
@@ -117,6 +132,9 @@ static const struct {
 	  "two services are called \"s\"" },
 	{ SVC("} ,\n{ name = \"t\"; addresses = [ \"10.2.0.0\", \"10.1.0.0/24\" ]; port = 50051;"),
 	  4, "services \"s\" and \"t\" both have 10.1.0.0/24 port 50051" },
+	{ SVC("} ,\n{ name = \"t\"; addresses = [ \"fd00::1\", \"10.1.0.0/16\" ]; port = [ 1, "
+	      "50051 ];"),
+	  4, "services \"s\" and \"t\" both have 10.1.0.0/16 port 50051" },
 	/* Access rules. */
 	{ SVC("access = (\n{ from = [ \"10.0.0.0/8\" ]; allow = [ ]; } );"), 4,
 	  "services.access.name is missing" },

@@ -85,7 +85,8 @@ static void what_is_left_out_has_its_default(void **state)
 	"  access = ( { name = \"r1\"; from = [ \"@pub-1\", \"0.0.0.0/0\" ];\n"                    \
 	"    allow = [ \"/S/M\", \"@health\" ]; deny = [ \"/T/*\" ]; } ,\n"                        \
 	"   { name = \"r2\"; from = [ \"@two\" ]; allow = [ ]; } ); },\n"                          \
-	" { name = \"two\"; addresses = [ \"10.12.0.0/24\" ]; port = 443; } );\n"                  \
+	" { name = \"two\"; addresses = [ \"10.12.0.0/24\", \"fd00::/16\" ];\n"                    \
+	"  port = [ 443, 8443, 65535 ]; } );\n"                                                    \
 	"acl = ( { from = [ \"@two\" ]; to = [ \"10.0.0.0/8\" ]; proto = \"udp\"; port = "         \
 	"\"1-9\";\n"                                                                               \
 	"   action = \"drop\"; }, { proto = 47; vlan = 0; action = \"pass\"; },\n"                 \
@@ -123,7 +124,10 @@ static void expect_services(const struct wk_conf *conf)
 	const struct wk_conf_service *one = &conf->services[0];
 
 	assert_int_equal(conf->n_services, 2);
-	assert_int_equal(one->port, 50051);
+	assert_int_equal(one->ports.n, 1);
+	assert_int_equal(one->ports.v[0], 50051);
+	assert_int_equal(conf->services[1].ports.n, 3);
+	assert_int_equal(conf->services[1].ports.v[2], 65535);
 	assert_int_equal(one->mode, WK_CONF_AUDIT);
 	assert_int_equal(one->unlisted_source, WK_CONF_UNLISTED_REPLY);
 	assert_int_equal(one->reply, WK_CONF_REPLY_GRPC);

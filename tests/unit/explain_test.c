@@ -15,7 +15,7 @@ static const char text[] =
 	"    deny = [ \"/S/Get\" ]; reply = \"grpc\"; }\n"
 	"  ); },\n"
 	"{ name = \"open\"; addresses = [ \"10.1.0.2\" ]; port = 1; mode = \"off\"; },\n"
-	"{ name = \"shut\"; addresses = [ \"10.1.0.3\" ]; port = 1; }\n"
+	"{ name = \"shut\"; addresses = [ \"10.1.0.3\" ]; port = [ 9, 1 ]; }\n"
 	");\n";
 
 struct row {
@@ -62,6 +62,9 @@ static const struct row verdicts[] = {
 	{ { .from = "1.2.3.4", .to = "10.1.0.3:1", .path = "/S/Get" },
 	  WK_EXIT_DENY,
 	  { "(denied_source)", "unlisted_source = \"drop\"", "" } },
+	{ { .from = "1.2.3.4", .to = "10.1.0.3:9", .path = "/S/Get" },
+	  WK_EXIT_DENY,
+	  { "(denied_source)", "service \"shut\"", "" } },
 	{ { .from = "1.2.3.4", .to = "10.1.0.3:2", .path = "/S/Get" },
 	  WK_EXIT_OK,
 	  { "not guarded", "10.1.0.3:2", "" } },

@@ -280,6 +280,42 @@ static void a_moved_service_is_retired_where_it_was(void **state)
 	wk_snapshot_free(two);
 }
 
+/* Both ports of every address are guarded, and given up together or one by one. */
+static void a_service_of_several_ports_is_retired_port_by_port(void **state)
+{
+#define GATE(ports)                                                                                \
+	"{ name = \"gate\"; addresses = [ \"10.14.0.0/24\", \"fd00:14::1\" ]; port = " ports "; }"
+	struct wk_snapshot *one = build(SERVICES(GATE("[ 443, 50051, 50052 ]")), NULL, 0);
+	struct wk_snapshot *none = build(BASE, one, 1);
+	struct wk_snapshot *less = build(SERVICES(GATE("50051")), one, 1);
+	struct wk_snapshot *hole =
+		build(SERVICES("{ name = \"t\"; addresses = [ \"10.14.0.0/25\", \"fd00:14::1\" ]; "
+			       "port = [ 50052, 443 ]; }"),
+		      none, 1);
+	static const uint16_t ports[] = { 443, 50051, 50052 };
+
+	(void)state;
+	assert_int_equal(one->n_services, 1);
+	assert_int_equal(none->n_retired, 1);
+	assert_int_equal(none->services[0].n_ports, 3);
+	assert_int_equal(less->n_retired, 1);
+	assert_int_equal(less->services[1].n_ports, 2);
+	assert_int_equal(hole->n_retired, 3);
+	for (uint32_t i = 0; i < COUNT(ports); i++) {
+		assert_string_equal(guard(one, "10.14.0.9", ports[i])->name, "gate");
+		assert_string_equal(guard(one, "fd00:14::1", ports[i])->name, "gate");
+		assert_true(guard(none, "10.14.0.9", ports[i])->retired);
+		assert_int_equal(guard(less, "fd00:14::1", ports[i])->retired, ports[i] != 50051);
+		assert_int_equal(guard(hole, "10.14.0.9", ports[i])->retired, ports[i] == 50051);
+		assert_true(guard(hole, "10.14.0.200", ports[i])->retired);
+	}
+	assert_null(guard(one, "10.14.0.9", 444));
+	wk_snapshot_free(one);
+	wk_snapshot_free(none);
+	wk_snapshot_free(less);
+	wk_snapshot_free(hole);
+}
+
 static void a_service_that_comes_back_is_no_longer_retired(void **state)
 {
 	struct wk_snapshot *one = build(SERVICES(DOOR(ACCESS("M"))), NULL, 0);
@@ -458,6 +494,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_retired_without_edited_flows),
 		cmocka_unit_test(what_the_new_file_guards_is_not_retired),
 		cmocka_unit_test(a_moved_service_is_retired_where_it_was),
+		cmocka_unit_test(a_service_of_several_ports_is_retired_port_by_port),
 		cmocka_unit_test(a_service_that_comes_back_is_no_longer_retired),
 		cmocka_unit_test(what_is_given_up_is_remembered),
 		cmocka_unit_test(too_many_gaps_are_one_for_all),
