@@ -66,6 +66,7 @@ static void h2_limits(const struct wk_conf *conf, struct wk_h2_limits *h2)
 	h2->pending = conf->limits.pending_replies;
 	h2->control_per_s = conf->limits.control_per_s;
 	h2->control_burst = conf->limits.control_burst;
+	h2->reencode = conf->hpack == WK_CONF_HPACK_REENCODE;
 	h2->rest_ns = conf->limits.rest_ms * WK_NS_PER_MS;
 }
 

@@ -17,6 +17,7 @@ static const char *const ons[] = { "reset", "drop", "pass", NULL };
 static const char *const fragments[] = { "reset", "drop", "pass", "reassemble", NULL };
 static const char *const idles[] = { "spin", "sleep", NULL }; /* as bool idle_sleep */
 static const char *const rsses[] = { "auto", "software", "nic", NULL };
+static const char *const hpacks[] = { "keep", "reencode-always", NULL };
 static const char *const levels[] = { "emerg",  "alert", "critical", "error", "warning",
 				      "notice", "info",  "debug",    NULL };
 
@@ -220,6 +221,10 @@ const struct key wk_conf_schema[] = {
 	{ "idle", "idle", KEY_CHOICE, .restart = true, FIELD(wk_conf, idle_sleep),
 	  .choices = idles, .def = 1,
 	  .text = "whether a worker without packets sleeps (up to 100 us) or spins" },
+	{ "hpack", "hpack", KEY_CHOICE, .restart = true, FIELD(wk_conf, hpack), .choices = hpacks,
+	  .def = WK_CONF_HPACK_KEEP,
+	  .text = "keep: clients' header blocks go on as they are until one that is deleted has "
+		  "changed the table; reencode-always: none does" },
 	{ "mtu", "mtu", KEY_INT, .restart = true, FIELD(wk_conf, mtu), .min = 576, .max = 9216,
 	  .def = 1500, .unit = "bytes of L3", .text = "largest packet, without Ethernet and tags" },
 	{ "eal", "eal", KEY_STRINGS, .restart = true, FIELD(wk_conf, eal),

@@ -73,6 +73,8 @@ enum wk_conf_reply {
 enum wk_conf_action { WK_CONF_PASS, WK_CONF_DROP };
 /* Who says which worker a packet belongs to. */
 enum wk_conf_rss { WK_CONF_RSS_AUTO, WK_CONF_RSS_SOFTWARE, WK_CONF_RSS_NIC };
+/* What becomes of the header blocks that go to a server. */
+enum wk_conf_hpack { WK_CONF_HPACK_KEEP, WK_CONF_HPACK_REENCODE };
 /* REASSEMBLE: fragment alone. */
 enum wk_conf_on { WK_CONF_ON_RESET, WK_CONF_ON_DROP, WK_CONF_ON_PASS, WK_CONF_ON_REASSEMBLE };
 
@@ -127,6 +129,7 @@ struct wk_conf {
 	char *instance;
 	uint32_t workers;
 	enum wk_conf_rss rss;
+	enum wk_conf_hpack hpack;
 	bool idle_sleep; /* idle = "sleep" (default) or "spin" */
 	uint32_t mtu;    /* bytes of L3, default 1500 */
 	struct wk_conf_strings eal;

@@ -110,6 +110,7 @@ static enum h2_step forward(struct h2_cut *cut, const struct h2_block *block)
 	struct wk_h2_conn *conn = cut->conn;
 	uint32_t out_b;
 
+	conn->reencoding |= cut->env->limits->reencode && !cut->env->passive;
 	if (!conn->reencoding) {
 		h2_take(cut, WK_OP_PIN, block->raw_b, false);
 		return H2_NEXT;

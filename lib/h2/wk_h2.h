@@ -88,6 +88,7 @@ struct wk_h2_limits {
 	uint32_t control_frame_b; /* a held frame that is neither HEADERS nor DATA */
 	uint32_t credit_b;        /* coalescing of connection-window credit (16 KiB) */
 	uint32_t table_b;         /* HPACK table, where the client has read more than 4096 */
+	bool reencode;            /* every header block to the server is written anew */
 	uint64_t rest_ns;         /* quiet time after which wk_h2_fold is worth it */
 	uint64_t hold_ns;         /* longest time a client may take over what is held; 0: any */
 };

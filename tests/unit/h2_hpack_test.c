@@ -13,6 +13,9 @@
 #include "h2_case.h"
 #include "h2_truth.h"
 
+/* The tests run in both modes: limits.reencode of the connections to come. */
+static bool always;
+
 static struct wk_h2_info info_of(const struct h2_kit *kit)
 {
 	struct wk_h2_info info;
@@ -40,6 +43,7 @@ static void start(struct h2_kit *kit)
 {
 	struct h2_bytes hello = { 0 };
 
+	kit->limits.reencode = always;
 	h2_put_preface(&hello);
 	h2_put(&hello, 4, 0, 0, NULL, 0);
 	h2_kit_send(kit, WK_C2S, hello.p, hello.n);
@@ -94,7 +98,7 @@ static void run_trap(struct h2_kit *kit, const void *arg)
 	}
 	assert_int_equal(server->n, allowed);
 	assert_true(info_of(kit).reencoding);
-	assert_int_equal(kit->stats.counter[WK_CNT_REENCODED], allowed - 3);
+	assert_int_equal(kit->stats.counter[WK_CNT_REENCODED], always ? allowed : allowed - 3);
 	h2_truth_fini(server);
 	free(server);
 }
@@ -119,8 +123,8 @@ static void run_clean_denial(struct h2_kit *kit, const void *arg)
 	judge(kit, server);
 	assert_request(server, 5, H2_ALLOWED);
 	assert_true(info_of(kit).deleting);
-	assert_false(info_of(kit).reencoding);
-	assert_int_equal(kit->stats.counter[WK_CNT_REENCODED], 0);
+	assert_true(info_of(kit).reencoding == always);
+	assert_int_equal(kit->stats.counter[WK_CNT_REENCODED], always ? 2 : 0);
 	h2_truth_fini(server);
 	free(server);
 }
@@ -214,7 +218,7 @@ static void run_denied_trailers(struct h2_kit *kit, const void *arg)
 	start(kit);
 	h2_kit_call(kit, 1, H2_ALLOWED, true);
 	h2_kit_frame(kit, WK_C2S, 1, 4, 3, literal, sizeof(literal) - 1);
-	assert_false(info_of(kit).reencoding);
+	assert_true(info_of(kit).reencoding == always);
 	h2_enc_field(&kit->enc, &block, "x-shift", "x", H2_INDEXED);
 	h2_kit_frame(kit, WK_C2S, 1, 5, 3, block.p, block.n);
 	assert_true(info_of(kit).reencoding);
@@ -411,6 +415,68 @@ static void a_body_that_cannot_come_is_malformed(void **state)
 	h2_case_run(run_length_with_end, NULL);
 }
 
+/* One request, written in three ways: a table, none, names and values apart. */
+static void written(struct h2_kit *kit, const void *arg)
+{
+	static const char literal[] = "\x83\x86\x04\x14/attack.Allowed/Ping\x00\x01x\x01y";
+	static const char indexed[] = "\x83\x86\x44\x14/attack.Allowed/Ping\x40\x01x\x01y";
+	static const char updated[] =
+		"\x3f\xe1\x1f\x83\x86\x04\x14/attack.Allowed/Ping\x00\x01x\x01y";
+
+	(void)arg;
+	start(kit);
+	h2_kit_frame(kit, WK_C2S, 1, 5, 1, literal, sizeof(literal) - 1);
+	h2_kit_frame(kit, WK_C2S, 1, 5, 3, literal, sizeof(literal) - 1);
+	h2_kit_frame(kit, WK_C2S, 1, 5, 5, indexed, sizeof(indexed) - 1);
+	h2_kit_frame(kit, WK_C2S, 1, 5, 7, "\x83\x86\xbf\xbe", 4);
+	h2_kit_frame(kit, WK_C2S, 1, 5, 9, updated, sizeof(updated) - 1);
+}
+
+static void run_one_way(struct h2_kit *kit, const void *arg)
+{
+	struct h2_seen first, other;
+
+	written(kit, arg);
+	assert_int_equal(kit->n_decided, 5);
+	assert_true(h2_kit_nth(kit, WK_C2S, 1, &other));
+	assert_int_equal(other.payload[0], 0x20); /* our size update leads the first */
+	assert_true(h2_kit_nth(kit, WK_C2S, 2, &first));
+	for (uint32_t i = 3; i <= 5; i++) {
+		assert_true(h2_kit_nth(kit, WK_C2S, i, &other));
+		assert_int_equal(other.len_b, first.len_b);
+		assert_memory_equal(other.payload, first.payload, first.len_b);
+	}
+}
+
+static void nothing_of_a_clients_encoding_reaches_the_server(void **state)
+{
+	(void)state;
+	h2_case_run(run_one_way, NULL);
+}
+
+/* Where nothing may be changed, nothing is. */
+static void run_passive(struct h2_kit *kit, const void *arg)
+{
+	kit->env.passive = true;
+	written(kit, arg);
+	assert_false(info_of(kit).reencoding);
+	assert_int_equal(kit->stats.counter[WK_CNT_REENCODED], 0);
+	assert_true(memmem(kit->out[WK_C2S].p, kit->out[WK_C2S].n, "\x83\x86\xbf\xbe", 4));
+}
+
+static void a_passive_connection_is_never_reencoded(void **state)
+{
+	(void)state;
+	h2_case_run(run_passive, NULL);
+}
+
+static int set_always(void **state)
+{
+	(void)state;
+	always = true;
+	return 0;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -424,6 +490,14 @@ int main(void)
 		cmocka_unit_test(blocks_are_read_as_the_rules_say),
 		cmocka_unit_test(a_body_that_cannot_come_is_malformed),
 	};
+	static const struct CMUnitTest more[] = {
+		cmocka_unit_test(nothing_of_a_clients_encoding_reaches_the_server),
+		cmocka_unit_test(a_passive_connection_is_never_reencoded),
+	};
+	int failed = cmocka_run_group_tests_name("h2_hpack", tests, NULL, NULL);
 
-	return cmocka_run_group_tests_name("h2_hpack", tests, NULL, NULL);
+	failed +=
+		cmocka_run_group_tests_name("h2_hpack, always re-encoded", tests, set_always, NULL);
+	return failed + cmocka_run_group_tests_name("h2_hpack, reencode-always alone", more,
+						    set_always, NULL);
 }
