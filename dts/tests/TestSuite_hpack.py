@@ -7,7 +7,7 @@ import pytest
 from h2.settings import SettingCodes
 from hpack import Decoder, NeverIndexedHeaderTuple
 
-from api.conf import ALLOWED, DENIED, DOOR
+from api.conf import ALLOWED, DENIED, DOOR, Conf
 from api.h2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PRIORITISED,
                     ended, frame, grpc_headers, message)
 from api.packet import http2_frames
@@ -28,11 +28,11 @@ def literal(name: str, value: str, first: int = 0x00) -> bytes:
 class TestHpack(TestSuite):
     """The client's table and the server's stay what each of them believes."""
 
-    def judged(self, **server_options):
+    def judged(self, hpack: str = "keep", **server_options):
         """A lab with a python3-h2 server: (family, lab, firewall, server)."""
         family = FAMILIES["ipv4"]
         lab = self.lab()
-        firewall = self.firewall(lab)
+        firewall = self.firewall(lab, Conf(extra=f'hpack = "{hpack}";'))
         return family, lab, firewall, self.h2_server(lab, family, **server_options)
 
     @func_test
@@ -70,14 +70,15 @@ class TestHpack(TestSuite):
         verify(firewall.stats()["reencoded"] >= 9, "no block was re-encoded")
 
     @func_test
-    @pytest.mark.parametrize("seed", range(6))
-    def random_mix_is_decoded_as_it_was_meant(self, seed: int) -> None:
+    @pytest.mark.parametrize("seed,hpack", [*((seed, "keep") for seed in range(6)),
+                                            *((seed, "reencode-always") for seed in (6, 7))])
+    def random_mix_is_decoded_as_it_was_meant(self, seed: int, hpack: str) -> None:
         """150 calls, a third of them denied, with fields drawn from a small pool.
 
         Verify:
             * The server decodes exactly the allowed requests: order, names, values, duplicates.
         """
-        family, lab, _, server = self.judged()
+        family, lab, firewall, server = self.judged(hpack)
         client = self.h2(lab, family)
         draw = random.Random(seed)
         pool = [(f"x-{i}", "v" * draw.choice((1, 5, 30, 200)) + str(i % 7)) for i in range(40)]
@@ -94,6 +95,8 @@ class TestHpack(TestSuite):
         for number, (got, sent) in enumerate(zip(server.requests, meant)):
             equal(got, sent, f"seed {seed}, allowed call {number}")
         equal(len(server.requests), len(meant), f"requests, seed {seed}")
+        if hpack == "reencode-always":
+            equal(firewall.stats()["reencoded"], len(meant), f"blocks written anew, seed {seed}")
 
     @func_test
     @pytest.mark.parametrize("which", ["first_settings", "settings"])
