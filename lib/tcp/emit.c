@@ -187,6 +187,7 @@ void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const stru
 	}
 	if (from < half->b_out)
 		from = half->b_out;
+	walk.rec = ledger_near(half, from);
 	if (!half_plain(half) && end > half->edge_out)
 		end = half->edge_out;
 	while (from < end) {

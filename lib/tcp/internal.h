@@ -14,6 +14,7 @@
  * offsets; between records offsets advance alike. */
 struct wk_tcp_rec {
 	struct wk_tcp_rec *next;
+	struct wk_tcp_rec *skip; /* of one in some dozens: the next of those */
 	uint64_t in_off;
 	uint64_t out_off;
 	uint64_t sent_ns; /* last time it went out; for our estimate */
@@ -149,6 +150,8 @@ void ledger_retire(struct ctx *c, struct wk_tcp_half *half);
 /* It holds as much as a connection may pile up while a receiver acknowledges nothing. */
 bool ledger_has_enough(const struct ctx *c, const struct wk_tcp_half *half);
 void ledger_free(struct wk_tcp_half *half, struct wk_mem *mem);
+/* A record not far before what is at `out`: those before it end at or below that. */
+struct wk_tcp_rec *ledger_near(const struct wk_tcp_half *half, uint64_t out);
 /* Where the byte `in` is for the receiver; ties map forward, inside a replacement down. */
 uint64_t ledger_out(const struct wk_tcp_half *half, uint64_t in);
 /* One past where the byte `in - 1` is; inside a replacement up. */

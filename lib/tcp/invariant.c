@@ -32,7 +32,8 @@ static bool ledger_ok(const struct wk_tcp_half *half)
 {
 	uint64_t in = half->base_in, out = half->base_out;
 	const struct wk_tcp_rec *last = NULL;
-	uint32_t n = 0, bytes = 0, edits = 0;
+	const struct wk_tcp_rec *stone = half->skip_head;
+	uint32_t n = 0, bytes = 0, edits = 0, owned = 0;
 
 	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
 		if (rec->in_off < in || rec->in_off - in != rec->out_off - out)
@@ -41,11 +42,16 @@ static bool ledger_ok(const struct wk_tcp_half *half)
 		out = rec->out_off + rec->out_len_b;
 		bytes += rec->out_len_b;
 		edits += rec->kind != REC_PIN || rec->owned;
+		owned += rec->owned && rec->out_len_b > 0;
+		if (rec == stone)
+			stone = rec->skip;
 		last = rec;
 		n++;
 	}
 	return last == half->tail && n == half->n_recs && bytes == half->ledger_b &&
-	       edits == half->n_edits && in <= half->e_in && half->e_in - in == half->e_out - out;
+	       edits == half->n_edits && owned == half->n_owned && !stone &&
+	       !half->skip_head == !half->skip_tail && in <= half->e_in &&
+	       half->e_in - in == half->e_out - out;
 }
 
 /* Waiting segments are sorted, apart from each other, and beyond what is in order. */

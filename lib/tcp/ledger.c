@@ -7,6 +7,8 @@
 
 /* Small pins share a record: a block of this size holds a few frame headers. */
 #define PIN_CHUNK_B 256u
+/* Of so many records one is a stepping stone: of a thousand, sixty or so are looked at. */
+#define SKIP 32u
 
 #define LEDGER_SMALL 64u /* records, when memory is short */
 
@@ -23,6 +25,30 @@ static uint64_t rec_out_end(const struct wk_tcp_rec *rec)
 static bool rec_is_edit(const struct wk_tcp_rec *rec)
 {
 	return rec->kind != REC_PIN || rec->owned;
+}
+
+static bool rec_is_ours(const struct wk_tcp_rec *rec)
+{
+	return rec->owned && rec->out_len_b > 0;
+}
+
+/* Those before it end at or below `in`. */
+static struct wk_tcp_rec *near_in(const struct wk_tcp_half *half, uint64_t in)
+{
+	struct wk_tcp_rec *rec = half->head;
+
+	for (struct wk_tcp_rec *s = half->skip_head; s && s->in_off <= in; s = s->skip)
+		rec = s;
+	return rec;
+}
+
+struct wk_tcp_rec *ledger_near(const struct wk_tcp_half *half, uint64_t out)
+{
+	struct wk_tcp_rec *rec = half->head;
+
+	for (struct wk_tcp_rec *s = half->skip_head; s && s->out_off <= out; s = s->skip)
+		rec = s;
+	return rec;
 }
 
 /* Grows the last record instead of making one where that changes nothing. */
@@ -64,6 +90,25 @@ static struct wk_tcp_rec *rec_new(struct ctx *c, enum rec_kind kind, uint32_t ou
 	return rec;
 }
 
+static void append(struct wk_tcp_half *half, struct wk_tcp_rec *rec)
+{
+	if (half->tail)
+		half->tail->next = rec;
+	else
+		half->head = rec;
+	half->tail = rec;
+	if (half->to_skip > 0) {
+		half->to_skip--;
+		return;
+	}
+	half->to_skip = SKIP - 1;
+	if (half->skip_tail)
+		half->skip_tail->skip = rec;
+	else
+		half->skip_head = rec;
+	half->skip_tail = rec;
+}
+
 /* Records [e_in, e_in + in_len_b) and moves E past it. */
 bool ledger_add(struct ctx *c, struct wk_tcp_half *half, enum rec_kind kind, uint32_t in_len_b,
 		const uint8_t *bytes, uint32_t out_len_b, bool owned)
@@ -85,12 +130,9 @@ bool ledger_add(struct ctx *c, struct wk_tcp_half *half, enum rec_kind kind, uin
 	rec->owned = owned;
 	if (out_len_b > 0)
 		memcpy(rec->bytes, bytes, out_len_b);
-	if (half->tail)
-		half->tail->next = rec;
-	else
-		half->head = rec;
-	half->tail = rec;
+	append(half, rec);
 	half->n_recs++;
+	half->n_owned += rec_is_ours(rec);
 	half->ledger_b += out_len_b;
 	if (rec_is_edit(rec)) {
 		half->n_edits++;
@@ -113,7 +155,12 @@ static void pop_head(struct wk_tcp_half *half, struct wk_mem *mem)
 	half->head = rec->next;
 	if (!half->head)
 		half->tail = NULL;
+	if (half->skip_head == rec)
+		half->skip_head = rec->skip;
+	if (!half->skip_head)
+		half->skip_tail = NULL;
 	half->n_recs--;
+	half->n_owned -= rec_is_ours(rec);
 	half->ledger_b -= rec->out_len_b;
 	if (rec_is_edit(rec))
 		half->n_edits--;
@@ -155,7 +202,7 @@ uint64_t ledger_out(const struct wk_tcp_half *half, uint64_t in)
 
 	if (in < ai)
 		return before(ao, ai - in);
-	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
+	for (const struct wk_tcp_rec *rec = near_in(half, in); rec; rec = rec->next) {
 		if (in < rec->in_off)
 			break;
 		if (in < rec_in_end(rec))
@@ -172,7 +219,7 @@ uint64_t ledger_out_end(const struct wk_tcp_half *half, uint64_t in)
 
 	if (in < ai)
 		return before(ao, ai - in);
-	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
+	for (const struct wk_tcp_rec *rec = near_in(half, in - 1); rec; rec = rec->next) {
 		if (in <= rec->in_off)
 			break;
 		if (in <= rec_in_end(rec))
@@ -190,7 +237,7 @@ uint64_t ledger_in(const struct wk_tcp_half *half, uint64_t out, bool up)
 
 	if (out < ao)
 		return before(ai, ao - out);
-	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
+	for (const struct wk_tcp_rec *rec = ledger_near(half, out); rec; rec = rec->next) {
 		if (out < rec->out_off)
 			break;
 		if (out < rec_out_end(rec)) {
@@ -212,7 +259,10 @@ uint64_t ledger_ack(const struct wk_tcp_half *half)
 	if (fin && half->b_out > fin)
 		return half->fin_in + 1;
 	in = ledger_in(half, half->b_out, false);
-	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
+	/* What has been acknowledged once stays so. */
+	if (in < half->acked_in)
+		in = half->acked_in;
+	for (const struct wk_tcp_rec *rec = near_in(half, in); rec; rec = rec->next) {
 		if (rec->in_off > in)
 			return in;
 		if (rec_in_end(rec) <= in)
@@ -231,7 +281,7 @@ bool ledger_differs(const struct wk_tcp_half *half, uint64_t in, const uint8_t *
 {
 	uint64_t from, to;
 
-	for (const struct wk_tcp_rec *rec = half->head; rec; rec = rec->next) {
+	for (const struct wk_tcp_rec *rec = near_in(half, in); rec; rec = rec->next) {
 		if (rec->in_off >= in + len_b)
 			break;
 		if (rec->kind != REC_PIN || rec_in_end(rec) <= in)

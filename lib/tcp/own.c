@@ -8,7 +8,7 @@
 
 static struct wk_tcp_rec *first_owned(const struct wk_tcp_half *half)
 {
-	for (struct wk_tcp_rec *rec = half->head; rec; rec = rec->next)
+	for (struct wk_tcp_rec *rec = half->head; rec && half->n_owned > 0; rec = rec->next)
 		if (rec->owned && rec->out_len_b > 0 && rec->out_off + rec->out_len_b > half->b_out)
 			return rec;
 	return NULL;
@@ -25,7 +25,7 @@ static uint64_t rto_bounded(const struct ctx *c, uint64_t rto_ns)
 
 void own_arm(struct ctx *c, struct wk_tcp_half *half)
 {
-	if (half->rto_at_ns != NEVER || half->n_edits == 0 || !first_owned(half))
+	if (half->rto_at_ns != NEVER || !first_owned(half))
 		return;
 	if (half->rto_ns == 0)
 		half->rto_ns = rto_bounded(c, RTO_FIRST_NS / 4);

@@ -35,7 +35,11 @@ struct wk_tcp_half {
 	struct wk_tcp_rec *tail;
 	uint32_t ledger_b;
 	uint32_t n_recs;
-	uint32_t n_edits; /* records that are not plain, unowned pins */
+	uint32_t n_edits;             /* records that are not plain, unowned pins */
+	uint32_t n_owned;             /* records with bytes that only we can send again */
+	uint32_t to_skip;             /* records to come before one is a stepping stone */
+	struct wk_tcp_rec *skip_head; /* the stepping stones, for who looks something up */
+	struct wk_tcp_rec *skip_tail;
 
 	/* In-order bytes from e_in on that the judge could not decide yet. */
 	uint32_t held_len_b;

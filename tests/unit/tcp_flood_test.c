@@ -220,6 +220,33 @@ static void a_lost_insertion_is_not_sent_again_for_each_packet(void **state)
 	assert_int_equal(w->stats.counter[WK_CNT_OWNED_REXMIT], 1);
 }
 
+/* Records are found by stepping stones. While the server acknowledges one after the other from the
+ * front, each of those behind is what it always was. */
+static void each_of_many_records_is_found(void **state)
+{
+	struct world *w = *state;
+	uint32_t out_b = (uint32_t)strlen(REPL), n = 300, seq = w->c_seq, first = w->s_ack;
+
+	for (uint32_t i = 0; i < n; i++)
+		from_client(w, "r123456789");
+	for (uint32_t acked = 0; acked < n; acked += 7) {
+		w->s_ack = first + acked * out_b;
+		give(w, WK_S2C, w->s_seq, WK_TCP_ACK, "");
+		assert_int_equal(w->result.ack, seq + acked * FRAME);
+		for (uint32_t i = acked; i < n; i += 5) {
+			give(w, WK_C2S, seq + i * FRAME, WK_TCP_ACK | WK_TCP_PSH, "other word");
+			assert_only(w, WK_C2S, first + i * out_b, w->c_ack, REPL);
+		}
+	}
+	/* The list begins anew once it was empty. */
+	w->s_ack = first + n * out_b;
+	give(w, WK_S2C, w->s_seq, WK_TCP_ACK, "");
+	for (uint32_t i = 0; i < 100; i++) {
+		from_client(w, "r123456789");
+		assert_only(w, WK_C2S, first + (n + i) * out_b, w->c_ack, REPL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +262,7 @@ int main(void)
 			a_download_that_is_not_acknowledged_is_bounded_in_number_and_memory),
 		passive_world_test(nothing_is_kept_of_a_download_that_is_only_watched),
 		world_test(a_lost_insertion_is_not_sent_again_for_each_packet),
+		world_test(each_of_many_records_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
