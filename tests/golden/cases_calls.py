@@ -3,7 +3,7 @@
 
 from hyperframe.frame import DataFrame
 
-from case import CONF, Case, Link
+from case import CONF, Case
 from http2 import SERVICE, answer, call, data, denial, headers, request, shortest
 from talk import SCALE, Talk
 
@@ -11,9 +11,8 @@ from talk import SCALE, Talk
 def allowed_call():
     case = Case("allowed_call")
     talk = Talk(case)
-    talk.open()
-    talk.greet()
-    talk.allowed(1, "GetName", b"\x0a\x04Door")
+    talk.begin()
+    talk.allowed(1)
     talk.allowed(3, "GetLocation", b"\x0d\x00\x00\x00\x00")
     talk.close()
     return case
@@ -23,16 +22,11 @@ def denied(name, link):
     """A denied call between two allowed ones; then all numbers are translated."""
     case = Case(name, link)
     talk = Talk(case)
-    talk.open()
-    talk.greet()
-    talk.allowed(1, "GetName", b"\x0a\x04Door")
-    talk.denied(call(3, "SetAccessCode"), denial(3, 0))
-    talk.ack_of_reply()
-    case.count(denied_method=1)
+    talk.begin()
+    talk.allowed(1)
+    talk.refused(call(3, "SetAccessCode"), denial(3, 0))
     talk.allowed(5, "GetLocation", b"\x0d\x00\x00\x00\x00")
-    talk.denied(call(7, "GetStatus"), denial(7, 1))
-    talk.ack_of_reply()
-    case.count(denied_method=1)
+    talk.refused(call(7, "GetStatus"), denial(7, 1))
     talk.close()
     return case
 
@@ -41,12 +35,9 @@ def denied_unfinished():
     """The denied request goes on after its header block: RST_STREAM(NO_ERROR) follows the reply."""
     case = Case("denied_unfinished")
     talk = Talk(case)
-    talk.open()
-    talk.greet()
-    talk.denied(headers(1, request(SERVICE + "SetAccessCode")), denial(1, 0, rst=True))
-    talk.ack_of_reply()
-    case.count(denied_method=1)
-    talk.allowed(3, "GetName", b"\x0a\x04Door")
+    talk.begin()
+    talk.refused(headers(1, request(SERVICE + "SetAccessCode")), denial(1, 0, rst=True))
+    talk.allowed(3)
     return case
 
 
@@ -55,8 +46,7 @@ def table_shift():
     the server, and blocks are encoded anew (first a table of size 0, then literals only)."""
     case = Case("table_shift")
     talk = Talk(case)
-    talk.open()
-    talk.greet()
+    talk.begin()
     fields = ((4, SERVICE + "GetName"), (1, "door:50051"), (31, "application/grpc"))
     first = b"\x83\x86"
     for index, value in fields:
@@ -67,19 +57,12 @@ def table_shift():
     def request_of(stream, block):
         return headers(stream, block) + DataFrame(stream, body, flags=["END_STREAM"]).serialize()
 
-    def answered(stream):
-        talk.send("s", answer(stream, b"\x0a\x04Door"))
-        talk.send("c")
-        case.count(allowed=1)
-
     talk.send("c", request_of(1, first))
-    answered(1)
+    talk.answered(1)
     # The denied path goes in first: then 63 te, 64 content-type, 65 authority, 66 the first path.
     path = (SERVICE + "SetAccessCode").encode()
-    talk.denied(request_of(3, b"\x83\x86\x44" + bytes([len(path)]) + path + b"\xc1\xc0\xbf"),
+    talk.refused(request_of(3, b"\x83\x86\x44" + bytes([len(path)]) + path + b"\xc1\xc0\xbf"),
                 denial(3, 0))
-    talk.ack_of_reply()
-    case.count(denied_method=1)
     literals = b"\x83\x86"
     for index, value in fields:
         literals += (bytes([index]) if index < 15 else bytes([15, index - 15])) + shortest(value)
@@ -87,7 +70,7 @@ def table_shift():
     for stream, update in ((5, b"\x20"), (7, b"")):
         talk.send("c", request_of(stream, b"\x83\x86\xc2\xc1\xc0\xbf"),
                   delivered=request_of(stream, update + literals))
-        answered(stream)
+        talk.answered(stream)
     talk.close()
     return case
 
@@ -96,8 +79,7 @@ def second_version():
     """What has been judged is what is sent again, whatever the client now says it was."""
     case = Case("second_version")
     talk = Talk(case)
-    talk.open()
-    talk.greet()
+    talk.begin()
     first = call(1, "GetLocation")
     second = call(1, "SetSecretss")
     assert len(first) == len(second)
@@ -111,9 +93,7 @@ def second_version():
     case.leave("s", got)
     talk.sent["c"] += len(first)
     talk.seen["c"] += len(first)
-    talk.send("s", answer(1, b"\x0a\x04Door"))
-    talk.send("c")
-    case.count(allowed=1)
+    talk.answered(1)
     talk.close()
     return case
 
@@ -122,8 +102,7 @@ def cut_header():
     """A call cut inside a frame header: no byte of it goes on before it has been judged."""
     case = Case("cut_header")
     talk = Talk(case)
-    talk.open()
-    talk.greet()
+    talk.begin()
     whole = call(1, "GetName")
     talk.held(whole[:5])
     talk.tick("c")
@@ -136,14 +115,10 @@ def cut_header():
     # All of it but the message, which its sender alone can send again.
     message = 7
     talk.own(len(whole) - message, back=message)
-    talk.send("s", answer(1, b"\x0a\x04Door"))
-    talk.send("c")
-    case.count(allowed=1)
+    talk.answered(1)
     bad = call(3, "SetAccessCode")
     talk.held(bad[:60])
-    talk.denied(bad[60:], denial(3, 0))
-    talk.ack_of_reply()
-    case.count(denied_method=1)
+    talk.refused(bad[60:], denial(3, 0))
     talk.close()
     return case
 
@@ -152,9 +127,8 @@ def passive(name, mode, reason):
     """Nothing is changed in a mode that only looks, whatever it would have said."""
     case = Case(name, conf=CONF.replace("port = 50051;", f'port = 50051; mode = "{mode}";'))
     talk = Talk(case)
-    talk.open()
-    talk.greet()
-    talk.allowed(1, "GetName", b"\x0a\x04Door")
+    talk.begin()
+    talk.allowed(1)
     talk.send("c", call(3, "SetAccessCode"))
     talk.send("s", answer(3, b"\x0a\x02ok"))
     talk.send("c", call(5, "GetStatus")[:60])

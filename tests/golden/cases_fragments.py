@@ -5,7 +5,7 @@ from scapy.layers.inet import TCP
 from scapy.layers.inet6 import IPv6ExtHdrFragment
 from scapy.packet import Raw
 
-from case import CONF, Case, Link, flip
+from case import CONF, Case, flip
 from http2 import answer, call, denial
 from talk import Talk
 
@@ -78,10 +78,8 @@ class Pieces:
         talk = self.talk
         talk.tick("c")
         self.enter("c", talk.both("c", "PA", payload, b"")[0], size, backwards)
-        self.case.count(absorb_deleted=1, denied_method=1)
-        talk.sent["c"] += len(payload)
-        self.case.leave("c", talk.tcp("s", "PA", talk.seen["s"], talk.sent["c"], reply))
-        talk.seen["s"] += len(reply)
+        self.case.count(absorb_deleted=1)
+        talk.replied(payload, reply)
         talk.ack_of_reply()
 
 
@@ -91,8 +89,7 @@ def fragments(name, link, size):
     case = Case(name, link)
     talk = Talk(case)
     pieces = Pieces(talk)
-    talk.open()
-    talk.greet()
+    talk.begin()
     pieces.send("c", call(1, "GetName"), size)
     room = 1400 - 32 + (8 if link.version == 6 else 0)
     pieces.send_large("s", answer(1, b"\x0a\x04Door" * 500), 1400, room)
@@ -102,9 +99,7 @@ def fragments(name, link, size):
     pieces.denied(call(3, "SetAccessCode"), denial(3, 0), size)
     pieces.denied(call(5, "SetAccessCode"), denial(5, 1), size, backwards=True)
     pieces.send("c", call(7, "GetLocation"), size, backwards=True)
-    talk.send("s", answer(7, b"\x0d\x00\x00\x00\x00"))
-    talk.send("c")
-    case.count(allowed=1)
+    talk.answered(7, b"\x0d\x00\x00\x00\x00")
 
     # Two versions of a byte: neither goes on, nor does what comes of the datagram afterwards.
     segment = pieces.segment(talk.tcp("c", "PA", talk.sent["c"], talk.seen["s"], call(9, "GetName")))
@@ -146,7 +141,7 @@ def fragments(name, link, size):
     if link.version == 6:
         case.enter("c", pieces.part("c", segment, 0, 16), "drop_v6_frag")
     case.time_us += 10_000_000
-    talk.allowed(9, "GetName", b"\x0a\x04Door")
+    talk.allowed(9)
     talk.close()
     return case
 
@@ -158,8 +153,7 @@ def fragments_audit():
     case = Case("fragments_audit", conf=conf)
     talk = Talk(case)
     pieces = Pieces(talk)
-    talk.open()
-    talk.greet()
+    talk.begin()
     for stream, method, backwards in ((1, "GetName", False), (3, "SetAccessCode", True)):
         talk.tick("c")
         payload = call(stream, method)

@@ -60,8 +60,7 @@ def deep_tags():
     guarded address is as hidden as in a tunnel."""
     case = Case("deep_tags")
     talk = Talk(case)
-    talk.open()
-    talk.greet()
+    talk.begin()
 
     def tagged(frame, *ids):
         tags = b"".join(struct.pack(">HH", 0x8100, vlan) for vlan in ids)
@@ -85,16 +84,11 @@ def deep_tags():
         case.through("c", tagged(sent, *ids))
         talk.sent["c"] += len(call(stream, "GetName"))
         talk.seen["c"] += len(call(stream, "GetName"))
-        talk.send("s", answer(stream, b"\x0a\x04Door"))
-        talk.send("c")
-        case.count(allowed=1)
+        talk.answered(stream)
     talk.tick("c")
     sent, _ = talk.both("c", "PA", call(5, "SetAccessCode"), b"")
     case.enter("c", tagged(sent, 0), "absorb_deleted")
-    case.count(denied_method=1)
-    talk.sent["c"] += len(call(5, "SetAccessCode"))
-    case.leave("c", talk.tcp("s", "PA", talk.seen["s"], talk.sent["c"], denial(5, 0)))
-    talk.seen["s"] += len(denial(5, 0))
+    talk.replied(call(5, "SetAccessCode"), denial(5, 0))
     talk.ack_of_reply()
     talk.close()
     return case
@@ -121,14 +115,13 @@ def spoofed_server():
     case = Case("spoofed_server")
     case.explicit = True
     talk = Talk(case)
-    talk.open()
-    talk.greet()
+    talk.begin()
     forged = talk.tcp("s", "PA", talk.sent["s"], talk.sent["c"], answer(1, b"\x0a\x04Fake"))
     case.enter("c", forged, "drop_spoof_port")
     case.enter("c", talk.tcp("s", "R", talk.sent["s"], 0), "drop_spoof_port")
     forged = talk.tcp("c", "PA", talk.sent["c"], talk.sent["s"], call(1, "GetName"))
     case.enter("s", forged, "drop_spoof_port")
-    talk.allowed(1, "GetName", b"\x0a\x04Door")
+    talk.allowed(1)
     return case
 
 
@@ -136,8 +129,7 @@ def malformed():
     """Lengths that do not fit are dropped; a trailer is never read as data."""
     case = Case("malformed")
     talk = Talk(case)
-    talk.open()
-    talk.greet()
+    talk.begin()
     bad = call(1, "SetAccessCode")
     good = talk.tcp("c", "PA", talk.sent["c"], talk.sent["s"], bad)
 
@@ -163,7 +155,7 @@ def malformed():
     talk.tick("c")
     ack = talk.tcp("c", "A", talk.sent["c"], talk.sent["s"])
     case.through("c", ack + bad)
-    talk.allowed(1, "GetName", b"\x0a\x04Door")
+    talk.allowed(1)
     return case
 
 
@@ -201,7 +193,6 @@ on = { fragment = "drop"; };
     case.enter("c", link.frame("c", Raw(segment[:24]), proto=6, flags="MF"), "drop_frag")
     case.enter("c", link.frame("c", Raw(segment[24:]), proto=6, flags=0, frag=3), "drop_frag")
     talk = Talk(case)
-    talk.open()
-    talk.greet()
-    talk.allowed(1, "GetName", b"\x0a\x04Door")
+    talk.begin()
+    talk.allowed(1)
     return case

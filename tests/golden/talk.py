@@ -83,14 +83,24 @@ class Talk:
         self.tick("c")
         sent, _ = self.both("c", "PA", payload, b"")
         self.case.enter("c", sent, "absorb_deleted")
+        self.replied(payload, reply)
+
+    def replied(self, payload, reply):
+        """What has just been sent is gone, and this is the answer to it."""
         self.sent["c"] += len(payload)
         self.case.leave("c", self.tcp("s", "PA", self.seen["s"], self.sent["c"], reply))
         self.seen["s"] += len(reply)
+        self.case.count(denied_method=1)
 
     def ack_of_reply(self):
         """Acknowledges nothing that the server knows of."""
         self.tick("c")
         self.case.enter("c", self.tcp("c", "A", self.sent["c"], self.seen["s"]), "absorb_ack")
+
+    def refused(self, payload, reply):
+        """A denied call whose reply is acknowledged at once."""
+        self.denied(payload, reply)
+        self.ack_of_reply()
 
     def held(self, payload):
         """The client's segment ends inside a frame and has PSH, so that its sender may wait: it is
@@ -109,14 +119,23 @@ class Talk:
         acked = self.sent["c"] - back
         self.case.leave("c", self.tcp("s", "A", self.seen["s"], acked, window=window))
 
+    def begin(self):
+        """Connection and HTTP/2 session."""
+        self.open()
+        self.greet()
+
     def greet(self):
         self.send("c", GREETING)
         self.send("s", SETTINGS + SETTINGS_ACK)
         self.send("c", SETTINGS_ACK)
         self.send("s")
 
-    def allowed(self, stream, method, text):
+    def allowed(self, stream, method="GetName", text=b"\x0a\x04Door"):
         self.send("c", call(stream, method))
+        self.answered(stream, text)
+
+    def answered(self, stream, text=b"\x0a\x04Door"):
+        """The answer to an allowed call, and its acknowledgement."""
         self.send("s", answer(stream, text))
         self.send("c")
         self.case.count(allowed=1)
