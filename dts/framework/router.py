@@ -6,7 +6,7 @@ behind it. The link has a full MTU, so that the host announces what it would on 
 the path is narrower only the router knows, by the route to its host.
 """
 
-from framework.lab import CLIENT_TAP, SERVER_TAP, Family, Lab, ip
+from framework.lab import CLIENT_TAP, Family, Lab, ip
 
 UP, DOWN = "wkup", "wkdown"  # of the router, of its host
 GATEWAY = {False: "169.254.77.1", True: "fe80::77"}  # by IPv6

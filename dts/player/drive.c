@@ -8,7 +8,6 @@
 #define ACTIVE_MAX 256u
 #define RETRY_NS   400000000u
 #define TRIES      15u
-#define LOOK_NS    20000000u /* how often what is late is looked for */
 
 void drive_input(enum side at, const uint8_t *frame, size_t len_b)
 {

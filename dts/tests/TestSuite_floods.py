@@ -18,7 +18,7 @@ import pytest
 from api.conf import DOOR, PORT, Conf
 from api.grpc import Channel
 from api.test import TestSuite, equal, func_test, verify
-from framework.lab import CLIENT_TAP, FAMILIES, SERVER_TAP, Lab
+from framework.lab import CLIENT_TAP, FAMILIES, SERVER_TAP
 from framework.player import SOURCES, Player
 from framework.process import wait_for
 from framework.settings import settings

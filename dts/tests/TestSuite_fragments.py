@@ -8,7 +8,7 @@ and the socket leaves the path MTU alone (IP_PMTUDISC_OMIT).
 import socket
 import struct
 
-from api.conf import ALLOWED, DOOR, PORT, Conf, Service
+from api.conf import ALLOWED, DOOR, Conf, Service
 from api.h2 import Connection, connect, grpc_headers, message
 from api.packet import read_pcap
 from api.test import TestSuite, equal, func_test, log, verify

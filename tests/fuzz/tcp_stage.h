@@ -45,7 +45,6 @@ struct peer {
 	struct proto_stream stream;
 	uint64_t nxt; /* offset of its next new byte */
 	bool fin;     /* it has said its last, at nxt - 1 */
-	uint32_t ts_late;
 };
 
 /* A segment to be sent. */

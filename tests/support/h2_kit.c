@@ -33,11 +33,6 @@ bool h2_bytes_equal(const struct h2_bytes *a, const struct h2_bytes *b)
 	return a->n == b->n && (a->n == 0 || memcmp(a->p, b->p, a->n) == 0);
 }
 
-bool h2_bytes_has(const struct h2_bytes *b, const char *text)
-{
-	return b->n > 0 && memmem(b->p, b->n, text, strlen(text)) != NULL;
-}
-
 static void add_byte(struct h2_bytes *to, uint32_t byte)
 {
 	uint8_t b = (uint8_t)byte;
@@ -123,14 +118,6 @@ void h2_put_settings(struct h2_bytes *to, const uint32_t (*pairs)[2], size_t n)
 	}
 	h2_put(to, 4, 0, 0, payload.p, payload.n);
 	h2_bytes_free(&payload);
-}
-
-void h2_put_u32(struct h2_bytes *to, uint8_t type, uint32_t id, uint32_t value)
-{
-	const uint8_t payload[4] = { (uint8_t)(value >> 24), (uint8_t)(value >> 16),
-				     (uint8_t)(value >> 8), (uint8_t)value };
-
-	h2_put(to, type, 0, id, payload, sizeof(payload));
 }
 
 void h2_put_block(struct h2_enc *enc, struct h2_bytes *to, const char *path)

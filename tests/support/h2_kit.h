@@ -19,7 +19,6 @@ struct h2_bytes {
 void h2_bytes_add(struct h2_bytes *b, const void *p, size_t n);
 void h2_bytes_free(struct h2_bytes *b);
 bool h2_bytes_equal(const struct h2_bytes *a, const struct h2_bytes *b);
-bool h2_bytes_has(const struct h2_bytes *b, const char *text);
 
 /* An HPACK encoder with a dynamic table that indexes whatever it is told to, :path included. */
 enum h2_indexing {
@@ -101,7 +100,6 @@ void h2_put(struct h2_bytes *to, uint8_t type, uint8_t flags, uint32_t id, const
 void h2_put_preface(struct h2_bytes *to);
 /* SETTINGS with n pairs (identifier, value). */
 void h2_put_settings(struct h2_bytes *to, const uint32_t (*pairs)[2], size_t n);
-void h2_put_u32(struct h2_bytes *to, uint8_t type, uint32_t id, uint32_t value);
 /* The header block of a gRPC request. */
 void h2_put_block(struct h2_enc *enc, struct h2_bytes *to, const char *path);
 

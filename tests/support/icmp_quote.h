@@ -11,9 +11,7 @@
 
 #define ICMP_Q_UNREACHABLE 3u
 #define ICMP_Q_FRAG_NEEDED 4u
-#define ICMP_Q_EXCEEDED    11u
 #define ICMP_Q_V6_TOO_BIG  2u
-#define ICMP_Q_V6_EXCEEDED 3u
 
 struct icmp_quote {
 	uint8_t type;
