@@ -220,44 +220,54 @@ static void choose_odd(struct profile *profile, struct sim_rng *rng)
 			profile->link[i].clump_ns = rng_range(rng, 1, 20) * MS;
 }
 
+static void choose_clean(struct profile *profile, struct sim_rng *rng)
+{
+	memset(profile->link, 0, sizeof(profile->link));
+	for (int i = 0; i < LINKS; i++)
+		profile->link[i].delay_ns = rng_range(rng, 20 * US, 15 * MS);
+	profile->client.aligned = profile->server.aligned = true;
+	profile->client.short_permille = profile->server.short_permille = 0;
+	profile->client.rcvbuf_b = profile->server.rcvbuf_b = 60000;
+	bound_shift(&profile->client);
+	bound_shift(&profile->server);
+	profile->client.stall_permille = profile->server.stall_permille = 0;
+	profile->client.read_gap_ns = profile->server.read_gap_ns = 0;
+	profile->client.read_max_b = profile->server.read_max_b = 1u << 20;
+	profile->client_mix.whole_max_b = 400;
+	profile->client_mix.truncated = false;
+}
+
+static void choose_busy(struct profile *profile, struct sim_rng *rng)
+{
+	for (int i = 0; i < LINKS; i++)
+		profile->link[i].loss_permille /= 5;
+	profile->client.rcvbuf_b = rng_range32(rng, 4096, 16384);
+	bound_shift(&profile->client);
+	profile->client.stall_permille = 0;
+	profile->client.read_gap_ns = rng_range(rng, 1, 8) * MS;
+	profile->client.read_max_b = rng_range32(rng, 800, 4000);
+	profile->server.write_gap_ns = 200 * US;
+	profile->server.write_max_b = 20000;
+	profile->server_mix.frames = 40;
+	profile->server_mix.data_max_b = 30000;
+	profile->server_mix.weight_head = 0;
+	profile->client_mix.weight_deny = 5;
+	profile->insert_max_b = PROTO_INSERT_MAX_B / 2;
+}
+
 /* What distinguishes the kinds of run. */
 static void choose_kind(struct profile *profile, struct sim_rng *rng)
 {
 	switch (profile->kind) {
 	case PROFILE_CLEAN:
-		memset(profile->link, 0, sizeof(profile->link));
-		for (int i = 0; i < LINKS; i++)
-			profile->link[i].delay_ns = rng_range(rng, 20 * US, 15 * MS);
-		profile->client.aligned = profile->server.aligned = true;
-		profile->client.short_permille = profile->server.short_permille = 0;
-		profile->client.rcvbuf_b = profile->server.rcvbuf_b = 60000;
-		bound_shift(&profile->client);
-		bound_shift(&profile->server);
-		profile->client.stall_permille = profile->server.stall_permille = 0;
-		profile->client.read_gap_ns = profile->server.read_gap_ns = 0;
-		profile->client.read_max_b = profile->server.read_max_b = 1u << 20;
-		profile->client_mix.whole_max_b = 400;
-		profile->client_mix.truncated = false;
+		choose_clean(profile, rng);
 		break;
 	case PROFILE_LIAR:
 		profile->client.lie_permille = 500;
 		profile->server.strict = false;
 		break;
 	case PROFILE_BUSY:
-		for (int i = 0; i < LINKS; i++)
-			profile->link[i].loss_permille /= 5;
-		profile->client.rcvbuf_b = rng_range32(rng, 4096, 16384);
-		bound_shift(&profile->client);
-		profile->client.stall_permille = 0;
-		profile->client.read_gap_ns = rng_range(rng, 1, 8) * MS;
-		profile->client.read_max_b = rng_range32(rng, 800, 4000);
-		profile->server.write_gap_ns = 200 * US;
-		profile->server.write_max_b = 20000;
-		profile->server_mix.frames = 40;
-		profile->server_mix.data_max_b = 30000;
-		profile->server_mix.weight_head = 0;
-		profile->client_mix.weight_deny = 5;
-		profile->insert_max_b = PROTO_INSERT_MAX_B / 2;
+		choose_busy(profile, rng);
 		break;
 	case PROFILE_SWITCH:
 		profile->starts_passive = rng_chance(rng, 700);
