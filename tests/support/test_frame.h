@@ -148,3 +148,15 @@ static inline void test_frame_build(struct test_frame *frame, const struct test_
 	frame->len_b = frame->data_off + spec->data_b + spec->trailer_b;
 	memset(frame->bytes + frame->len_b - spec->trailer_b, 0xee, spec->trailer_b);
 }
+
+/* The other direction of the same connection. */
+static inline struct test_frame_spec test_frame_back(const struct test_frame_spec *spec)
+{
+	struct test_frame_spec back = *spec;
+
+	memcpy(back.src, spec->dst, sizeof(back.src));
+	memcpy(back.dst, spec->src, sizeof(back.dst));
+	back.sport = spec->dport;
+	back.dport = spec->sport;
+	return back;
+}

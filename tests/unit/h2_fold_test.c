@@ -41,6 +41,13 @@ static void settings(struct h2_kit *kit, uint32_t table_b)
 	h2_kit_frame(kit, WK_C2S, 4, 1, 0, NULL, 0);
 }
 
+static void start(struct h2_kit *kit, bool folding)
+{
+	h2_kit_init(kit, H2_WHOLE, 0);
+	kit->folding = folding;
+	h2_kit_start(kit);
+}
+
 static void a_folded_connection_takes_little_and_reads_on(void **state)
 {
 	struct h2_kit kit;
@@ -74,9 +81,7 @@ static void the_size_of_a_table_survives(void **state)
 
 	(void)state;
 	for (int folding = 0; folding < 2; folding++) {
-		h2_kit_init(&kit, H2_WHOLE, 0);
-		kit.folding = folding;
-		h2_kit_start(&kit);
+		start(&kit, folding);
 		BLOCK(&kit, 1, "\x3f\x11\x83\x86\x04\x14/attack.Allowed/Ping"); /* to 48 bytes */
 		BLOCK(&kit, 3, "\x83\x86\x44\x14/attack.Allowed/Ping"); /* 57: finds no room */
 		assert_false(kit.ended);
@@ -85,9 +90,7 @@ static void the_size_of_a_table_survives(void **state)
 		assert_int_equal(wk_h2_error(kit.conn), WK_H2_E_HPACK);
 		h2_kit_fini(&kit);
 
-		h2_kit_init(&kit, H2_WHOLE, 0);
-		kit.folding = folding;
-		h2_kit_start(&kit);
+		start(&kit, folding);
 		block(&kit, 1, path, sizeof(path) - 1);
 		BLOCK(&kit, 3, "\x83\x86\xbe");
 		assert_false(kit.ended);
@@ -103,17 +106,13 @@ static void what_the_next_block_owes_is_not_forgotten(void **state)
 
 	(void)state;
 	for (int folding = 0; folding < 2; folding++) {
-		h2_kit_init(&kit, H2_WHOLE, 0);
-		kit.folding = folding;
-		h2_kit_start(&kit);
+		start(&kit, folding);
 		settings(&kit, 100);
 		BLOCK(&kit, 1, "\x83\x86\x04\x14/attack.Allowed/Ping");
 		assert_int_equal(wk_h2_error(kit.conn), WK_H2_E_HPACK);
 		h2_kit_fini(&kit);
 
-		h2_kit_init(&kit, H2_WHOLE, 0);
-		kit.folding = folding;
-		h2_kit_start(&kit);
+		start(&kit, folding);
 		settings(&kit, 100);
 		BLOCK(&kit, 1, "\x3f\x45\x83\x86\x44\x14/attack.Allowed/Ping");
 		BLOCK(&kit, 3, "\x83\x86\xbe");
@@ -137,22 +136,11 @@ static void entries_of_any_length_survive(void **state)
 	(void)state;
 	memset(value, 'v', sizeof(value));
 	for (size_t i = 0; i < sizeof(lens_b) / sizeof(lens_b[0]); i++) {
-		uint32_t len_b = lens_b[i], rest = len_b - 127;
-
-		h2_kit_init(&kit, H2_WHOLE, 0);
-		kit.folding = true;
-		h2_kit_start(&kit);
+		start(&kit, true);
 		bytes.n = 0;
 		h2_bytes_add(&bytes, "\x83\x86\x04\x14/attack.Allowed/Ping\x40\x01n", 27);
-		if (len_b < 127) {
-			h2_bytes_add(&bytes, &(uint8_t){ (uint8_t)len_b }, 1);
-		} else {
-			h2_bytes_add(&bytes, "\x7f", 1);
-			for (; rest > 0x7f; rest >>= 7)
-				h2_bytes_add(&bytes, &(uint8_t){ (uint8_t)(rest | 0x80) }, 1);
-			h2_bytes_add(&bytes, &(uint8_t){ (uint8_t)rest }, 1);
-		}
-		h2_bytes_add(&bytes, value, len_b);
+		h2_enc_int(&bytes, 0, 7, lens_b[i]);
+		h2_bytes_add(&bytes, value, lens_b[i]);
 		block(&kit, 1, (const char *)bytes.p, bytes.n);
 		BLOCK(&kit, 3, "\x83\x86\x04\x14/attack.Allowed/Ping\xbe");
 		assert_false(kit.ended);

@@ -36,15 +36,19 @@ static struct test_frame_spec spec_of(uint32_t i, uint8_t ip_version)
 	return spec;
 }
 
-static struct test_frame_spec back(const struct test_frame_spec *spec)
+/* The same with headers between IP and TCP. */
+static struct test_frame_spec with_more(const struct test_frame_spec *spec)
 {
-	struct test_frame_spec swapped = *spec;
+	static const uint8_t hop[8] = { IPPROTO_TCP, 0, 1, 4, 0, 0, 0, 0 };
+	static const uint8_t opts[4] = { 1, 1, 1, 0 };
+	struct test_frame_spec more = *spec;
 
-	memcpy(swapped.src, spec->dst, sizeof(swapped.src));
-	memcpy(swapped.dst, spec->src, sizeof(swapped.dst));
-	swapped.sport = spec->dport;
-	swapped.dport = spec->sport;
-	return swapped;
+	more.ip_opts = opts;
+	more.ip_opts_b = sizeof(opts);
+	more.ext = hop;
+	more.ext_b = spec->ip_version == 6 ? sizeof(hop) : 0;
+	more.ext_type = IPPROTO_HOPOPTS;
+	return more;
 }
 
 static struct wk_pkt parse(const struct test_frame_spec *spec)
@@ -75,7 +79,7 @@ static void both_directions_of_a_connection_have_one_owner(void **state)
 			memcpy(there.src, there.dst, sizeof(there.src));
 			there.sport = (uint16_t)(i + 1);
 		}
-		answer = back(&there);
+		answer = test_frame_back(&there);
 		assert_int_equal(owner_of(&four, &there, 1), owner_of(&four, &answer, 1));
 	}
 }
@@ -175,19 +179,11 @@ static void addresses_ports_tags_and_wire_all_count(void **state)
 
 static void headers_between_change_nothing(void **state)
 {
-	static const uint8_t hop[8] = { IPPROTO_TCP, 0, 1, 4, 0, 0, 0, 0 };
-	static const uint8_t opts[4] = { 1, 1, 1, 0 };
-
 	(void)state;
 	for (uint32_t i = 0; i < 64; i++) {
 		struct test_frame_spec plain = spec_of(i, i % 2 ? 4 : 6);
-		struct test_frame_spec more = plain;
+		struct test_frame_spec more = with_more(&plain);
 
-		more.ip_opts = opts;
-		more.ip_opts_b = sizeof(opts);
-		more.ext = hop;
-		more.ext_b = plain.ip_version == 6 ? sizeof(hop) : 0;
-		more.ext_type = IPPROTO_HOPOPTS;
 		assert_int_equal(owner_of(&four, &plain, 0), owner_of(&four, &more, 0));
 	}
 }
@@ -277,7 +273,7 @@ static void toeplitz_is_the_ports_and_symmetric(void **state)
 	assert_int_equal(rte_softrss(known, 3, key), 0x51ccc178);
 	for (uint32_t i = 0; i < 256; i++) {
 		struct test_frame_spec there = spec_of(i, 4);
-		struct test_frame_spec answer = back(&there);
+		struct test_frame_spec answer = test_frame_back(&there);
 		uint32_t words[3];
 		uint32_t hash;
 
@@ -290,7 +286,7 @@ static void toeplitz_is_the_ports_and_symmetric(void **state)
 		assert_int_equal(owner_of(&nic, &there, 1), hash % 128 % 3);
 		assert_int_equal(owner_of(&nic, &answer, 1), hash % 128 % 3);
 		there = spec_of(i, 6);
-		answer = back(&there);
+		answer = test_frame_back(&there);
 		assert_int_equal(owner_of(&nic, &there, 1), owner_of(&nic, &answer, 1));
 	}
 }
@@ -299,21 +295,13 @@ static void toeplitz_is_the_ports_and_symmetric(void **state)
  */
 static void what_a_port_may_not_read_goes_where_it_would_send_it(void **state)
 {
-	static const uint8_t hop[8] = { IPPROTO_TCP, 0, 1, 4, 0, 0, 0, 0 };
-	static const uint8_t opts[4] = { 1, 1, 1, 0 };
-
 	(void)state;
 	for (uint32_t i = 0; i < 64; i++) {
 		struct test_frame_spec plain = spec_of(i, i % 2 ? 4 : 6);
-		struct test_frame_spec odd = plain;
+		struct test_frame_spec odd = with_more(&plain);
 		uint32_t owner = owner_of(&nic, &plain, 1);
 		struct wk_pkt pkt;
 
-		odd.ip_opts = opts;
-		odd.ip_opts_b = sizeof(opts);
-		odd.ext = hop;
-		odd.ext_b = plain.ip_version == 6 ? sizeof(hop) : 0;
-		odd.ext_type = IPPROTO_HOPOPTS;
 		pkt = parse(&odd);
 		assert_int_equal(wk_owner(&nic, &pkt, 1, WK_C2S, 9), owner);
 		odd = plain;

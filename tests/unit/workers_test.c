@@ -147,12 +147,8 @@ static uint32_t syns_of(uint32_t worker)
 
 static struct test_frame_spec answer_to(const struct test_frame_spec *spec)
 {
-	struct test_frame_spec answer = *spec;
+	struct test_frame_spec answer = test_frame_back(spec);
 
-	memcpy(answer.src, spec->dst, sizeof(answer.src));
-	memcpy(answer.dst, spec->src, sizeof(answer.dst));
-	answer.sport = spec->dport;
-	answer.dport = spec->sport;
 	answer.seq = 5000;
 	answer.ack = spec->seq + 1;
 	answer.tcp_flags = 0x12;
