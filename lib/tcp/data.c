@@ -282,45 +282,50 @@ static bool consume_waited(struct ctx *c, enum wk_dir dir, const struct wk_tcp_o
 	return ok;
 }
 
+/* One that the bytes before it have reached. @return false when the flow has been reset. */
+static bool drain_one(struct ctx *c, enum wk_dir dir, const struct wk_tcp_ooo *ooo)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t from_in = half->e_in, end = ooo->in_off + ooo->len_b;
+	struct src src = { ooo->in_off, ooo->bytes, ooo->len_b };
+	bool held = half->held_len_b > 0;
+
+	/* The held bytes may be a later copy of some that have gone on. */
+	if ((ooo->gone || ooo->touched) && half->gone_in < end)
+		half->gone_in = end;
+	if (end <= half->e_in + half->held_len_b)
+		return true;
+	if (!consume_waited(c, dir, ooo))
+		return false;
+	/* Held bytes before it have not gone out; saying the rest twice does no harm. */
+	if (!ooo->gone || held) {
+		consume_fin(c, dir);
+		if (!c->fatal && (half->e_in > from_in || half->fin_out))
+			send_judged(c, dir, from_in, &src, WK_TCP_PSH);
+	} else if (half->nxt_out < half->e_out) {
+		/* An insertion has found its place behind it: what follows must not overtake. */
+		emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
+	}
+	return !c->fatal;
+}
+
 /* Copies that were waiting for the hole to close. */
 static bool drain(struct ctx *c, enum wk_dir dir)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
 	struct wk_tcp_ooo *ooo;
-	uint64_t from_in, end;
-	bool held, waited = false, ok = true;
-	struct src src;
+	bool waited = false, ok = true;
 
 	while (ok && (ooo = ooo_pop(half, half->e_in + half->held_len_b))) {
-		from_in = half->e_in;
 		waited |= !ooo->gone;
-		held = half->held_len_b > 0;
-		end = ooo->in_off + ooo->len_b;
-		/* The held bytes may be a later copy of some that have gone on. */
-		if ((ooo->gone || ooo->touched) && half->gone_in < end)
-			half->gone_in = end;
-		if (end > half->e_in + half->held_len_b) {
-			src = (struct src){ ooo->in_off, ooo->bytes, ooo->len_b };
-			ok = consume_waited(c, dir, ooo);
-			/* Held bytes before it have not gone out; saying the rest twice does no
-			 * harm. */
-			if (ok && (!ooo->gone || held)) {
-				consume_fin(c, dir);
-				if (!c->fatal && (half->e_in > from_in || half->fin_out))
-					send_judged(c, dir, from_in, &src, WK_TCP_PSH);
-			}
-		}
+		ok = drain_one(c, dir, ooo);
 		wk_mem_free(c->env->mem, ooo);
-		ok = ok && !c->fatal;
 	}
 	if (ok && half->fin_in && !half->fin_out) {
 		consume_fin(c, dir);
 		if (!c->fatal && half->fin_out)
 			emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_FIN);
 	}
-	/* An insertion may have found its place behind what had gone on already. */
-	if (ok && !c->fatal && half->nxt_out < half->e_out)
-		emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
 	if (waited)
 		half->drained_out = half->nxt_out;
 	return ok && !c->fatal;

@@ -66,15 +66,18 @@ uint8_t *reference_client(const uint8_t *in, uint64_t len_b, const struct ranges
 	return out;
 }
 
-/* An insertion at got->bytes[at], if there is one. @return its length, 0 for none. */
-static uint64_t insertion(struct reference_got *got, uint64_t at, const char **wrong)
+/* An insertion at got->bytes[at], if there is one. Of the last one not even the kind may have
+ * arrived. @return its length, 0 for none. */
+static uint64_t insertion(struct reference_got *got, uint64_t at, bool may_insert,
+			  const char **wrong)
 {
 	uint8_t want[PROTO_INSERT_MAX_B];
 	uint64_t left_b = got->len_b - at, len_b;
 
-	if (left_b < 4 || got->bytes[at + 3] != PROTO_INSERT)
-		return 0;
 	len_b = proto_insertion(got->salt, got->inserted, got->max_b, want);
+	if (left_b < 4 ? !may_insert || got->whole || memcmp(want, got->bytes + at, left_b) != 0
+		       : got->bytes[at + 3] != PROTO_INSERT)
+		return 0;
 	if (memcmp(want, got->bytes + at, left_b < len_b ? left_b : len_b) != 0)
 		*wrong = "an insertion is not the one that was due";
 	if (left_b < len_b && got->whole)
@@ -125,7 +128,7 @@ const char *reference_server(const uint8_t *sent, uint64_t sent_b, struct refere
 	struct proto_hdr hdr;
 
 	while (from < got->len_b && !wrong) {
-		uint64_t n = insertion(got, from, &wrong);
+		uint64_t n = insertion(got, from, may_insert, &wrong);
 
 		if (n > 0) {
 			if (!may_insert)

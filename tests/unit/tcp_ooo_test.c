@@ -245,6 +245,24 @@ static void an_insertion_holds_back_only_what_it_may_shift(void **state)
 	assert_int_equal(w->result.seq, w->s_seq + 3 + REPLY_B);
 }
 
+/* Its place is found when the hole closes, between what has gone on and what waited. */
+static void an_insertion_goes_with_what_waited_behind_it(void **state)
+{
+	struct world *w = *state;
+	uint32_t seq;
+
+	from_server(w, "x");
+	seq = w->s_seq;
+	assert_int_equal(give(w, WK_S2C, seq + 2, WK_TCP_ACK, "34")->verdict, WK_TCP_FORWARD);
+	from_client(w, "d123456789");
+	assert_int_equal(give(w, WK_S2C, seq + 4, WK_TCP_ACK, "56")->reason, WK_ABSORB_OOO);
+	give(w, WK_S2C, seq, WK_TCP_ACK, "12");
+	assert_int_equal(w->n_sent, 3);
+	assert_sent(w, 0, WK_S2C, seq, w->c_seq, "12");
+	assert_sent(w, 1, WK_S2C, seq + 4, w->c_seq, REPLY);
+	assert_sent(w, 2, WK_S2C, seq + 4 + REPLY_B, w->c_seq, "56");
+}
+
 /* Segments that touch share a record. Behind the beginning of a frame it is read by the piece. */
 static void a_row_that_waited_may_be_longer_than_what_may_be_held(void **state)
 {
@@ -276,6 +294,7 @@ int main(void)
 		sack_world_test(what_was_reported_and_gets_lost_behind_us_is_ours_to_repeat),
 		sack_world_test(what_was_reported_is_repeated_as_it_was_read),
 		world_test(an_insertion_holds_back_only_what_it_may_shift),
+		world_test(an_insertion_goes_with_what_waited_behind_it),
 		world_test(a_row_that_waited_may_be_longer_than_what_may_be_held),
 	};
 
