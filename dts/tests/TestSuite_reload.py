@@ -8,6 +8,7 @@ from api.packet import connections, flags_seen, read_pcap
 from api.test import TestSuite, equal, func_test, verify
 from cloudcity import messages
 from framework.lab import FAMILIES
+from framework.process import wait_for
 
 OFF = Conf().with_service(mode="off")
 SET = DOOR + "SetAccessCode"
@@ -150,6 +151,24 @@ class TestReload(TestSuite):
         family, lab, firewall, doors = self.guarded(conf=nobody)
         channel = self.channel(lab, family)
         equal(channel.door("SetAccessCode", 1, "300").code, "OK", "before there is a service")
+        firewall.reload(Conf())
+        channel.door("GetName")  # meets the reset, or passes on a new connection
+        equal(channel.door("GetName").code, "OK", "GetName")
+        equal(channel.door("SetAccessCode", 1, "301").code, "PERMISSION_DENIED", "SetAccessCode")
+        equal(doors.record.access_code(), 300, "the access code")
+        equal(len(doors.record.peers()), 2, "connections")
+
+    @func_test
+    def connection_of_before_a_gap_is_reset_and_comes_again(self) -> None:
+        """A service is taken away, and later declared again. What a connection did meanwhile has
+        been read by nobody: it is met in the middle, though it was followed before."""
+        family, lab, firewall, doors = self.guarded()
+        channel = self.channel(lab, family)
+        equal(channel.door("GetName").code, "OK", "while it is guarded")
+        firewall.reload(Conf(services=()))
+        wait_for(lambda: not firewall.telemetry("/wicket/services"), "the end of the service", 20)
+        equal(channel.door("SetAccessCode", 1, "300").code, "OK", "while it is not")
+        equal(len(doors.record.peers()), 1, "connections")
         firewall.reload(Conf())
         channel.door("GetName")  # meets the reset, or passes on a new connection
         equal(channel.door("GetName").code, "OK", "GetName")

@@ -29,7 +29,9 @@ static void sack_blocks(void *user)
 {
 	struct world *w = user;
 	uint32_t end = w->s_ack + (uint32_t)(w->flow.half[WK_C2S].e_out - 1);
-	const uint32_t blocks[][2] = { { end - 2, end }, { end - 6, end - 4 }, { end - 10, end - 8 } };
+	const uint32_t blocks[][2] = { { end - 2, end },
+				       { end - 6, end - 4 },
+				       { end - 10, end - 8 } };
 
 	for (uint32_t i = 0; i < OPS; i++)
 		give_sack(w, WK_S2C, w->s_seq, WK_TCP_ACK, "", blocks, 3);
