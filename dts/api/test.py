@@ -83,6 +83,10 @@ class TestSuite:
         if problems:
             raise Failed("\n".join(problems))
 
+    def peers(self) -> Path:
+        """Where scripts/peers has put what it made: in every build folder the same."""
+        return self.build.parent / "build/peers"
+
     # Parts of a lab
 
     def lab(self, tags: tuple[str, ...] = ()) -> Lab:
