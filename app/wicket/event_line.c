@@ -32,7 +32,7 @@ void wk_event_line_begin(struct wk_json *json, char *buf, size_t size_b, uint64_
 
 static const char *event_name(const struct wk_event *event)
 {
-	bool refused = event->call_reason >= WK_CALL_REFUSED_MALFORMED;
+	bool refused = event->call_reason >= WK_CALL_REFUSED_FIRST;
 
 	if (event->kind == WK_EVENT_CONN)
 		return event->enforced ? "connection_reset" : "connection_would_be_reset";

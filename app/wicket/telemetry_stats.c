@@ -41,7 +41,7 @@ static void add_calls(struct rte_tel_data *d, const struct wk_stats *sum)
 	for (int i = 0; i < WK_CALL_REASON_MAX; i++) {
 		snprintf(key, sizeof(key), "calls_%s", wk_call_reason_key((enum wk_call_reason)i));
 		rte_tel_data_add_dict_u64(d, key, sum->call[i]);
-		if (i >= WK_CALL_REFUSED_MALFORMED)
+		if (i >= WK_CALL_REFUSED_FIRST)
 			refused += sum->call[i];
 		else if (i >= WK_CALL_DENIED_METHOD)
 			denied += sum->call[i];

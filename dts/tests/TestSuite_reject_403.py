@@ -166,13 +166,13 @@ class TestReject403(TestSuite):
         """RFC 9113 8.1.1: RST_STREAM(PROTOCOL_ERROR); the server never hears of it."""
         family, lab, firewall, doors = self.guarded()
         headers = grpc_headers(NAME[0])
-        headers = {
-            "two_paths": headers[:3] + [(":path", CODE[0])] + headers[3:],
-            "no_path": headers[:2] + headers[3:],
-            "late_pseudo": headers[:2] + headers[3:] + [headers[2]],
-            "upper_case": [*headers, ("X-Door", "1")],
-            "unknown_pseudo": [(":door", "1"), *headers],
-            "connection_field": [*headers, ("connection", "keep-alive")],
+        headers, reason = {
+            "two_paths": (headers[:3] + [(":path", CODE[0])] + headers[3:], "twice"),
+            "no_path": (headers[:2] + headers[3:], "missing"),
+            "late_pseudo": (headers[:2] + headers[3:] + [headers[2]], "order"),
+            "upper_case": ([*headers, ("X-Door", "1")], "name"),
+            "unknown_pseudo": ([(":door", "1"), *headers], "pseudo"),
+            "connection_field": ([*headers, ("connection", "keep-alive")], "hop"),
         }[fault]
         client = self.crafted(lab, family)
         number = client.stream()
@@ -185,7 +185,7 @@ class TestReject403(TestSuite):
         client.send(call)
         client.read_frames(ended(number))
         equal(doors.record.paths(), [NAME[0]], "at the server")
-        equal(firewall.calls()["refused_malformed"], 1, "refused_malformed")
+        equal(firewall.calls()[f"refused_{reason}"], 1, f"refused_{reason}")
 
     @func_test
     def every_denied_call_leaves_one_event(self) -> None:

@@ -85,12 +85,24 @@ enum wk_reason { WK_REASONS(WK_REASON_ENUM) WK_REASON_MAX };
 	X(CALL_DENIED_AUTHORITY, denied_authority, ":authority and host do not name one host")     \
 	X(CALL_DENIED_NOT_POST, denied_not_post, "the request method is not POST")                 \
 	X(CALL_DENIED_NOT_GRPC, denied_not_grpc, "the content type is not application/grpc")       \
-	X(CALL_REFUSED_MALFORMED, refused_malformed, "a malformed request (RFC 9113 8.1.1)")       \
+	X(CALL_REFUSED_VALUE, refused_value,                                                       \
+	  "a value that its field, :path or :method cannot have")                                  \
+	X(CALL_REFUSED_ORDER, refused_order, "a pseudo-header field behind other fields")          \
+	X(CALL_REFUSED_TWICE, refused_twice, "a field twice that may be there once")               \
+	X(CALL_REFUSED_PSEUDO, refused_pseudo, "a pseudo-header field that no request has")        \
+	X(CALL_REFUSED_MISSING, refused_missing, "no :method, :scheme or :path")                   \
+	X(CALL_REFUSED_CONNECT, refused_connect, "the request method is CONNECT")                  \
+	X(CALL_REFUSED_NAME, refused_name, "a field name in upper case, or that is none")          \
+	X(CALL_REFUSED_HOP, refused_hop, "a field that speaks of one connection alone")            \
+	X(CALL_REFUSED_TE, refused_te, "te says something else than trailers")                     \
+	X(CALL_REFUSED_LENGTH, refused_length, "a content-length that is none or cannot be met")   \
 	X(CALL_REFUSED_STREAMS, refused_streams, "above the limit of open streams")                \
 	X(CALL_REFUSED_LIST, refused_list, "the header list is above its limit")
 
 #define WK_CALL_ENUM(sym, key, text) WK_##sym,
 enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
+/* The first that lib/h2 gives by itself: malformed requests, and limits. */
+#define WK_CALL_REFUSED_FIRST WK_CALL_REFUSED_VALUE
 
 /* Things worth counting that are not the end of a packet. X(SYMBOL, key, text) */
 #define WK_COUNTERS(X)                                                                             \

@@ -189,14 +189,14 @@ static enum h2_step request(struct h2_cut *cut, const struct h2_block *block, en
 	const struct wk_h2_env *env = cut->env;
 	struct wk_h2_request req = { .stream_id = block->id, .end_stream = block->end_stream };
 	struct wk_h2_decision decision = { .verdict = WK_H2_DENY, .grpc_status = 7 };
-	bool ok = h2_request_parse(&env->lcore->list, block->end_stream, &req);
+	enum wk_call_reason fault = h2_request_parse(&env->lcore->list, block->end_stream, &req);
 	enum wk_h2_error error;
 
 	cut->conn->highest_id = block->id;
 	if (env->lcore->list.over)
 		return refuse(cut, block, scan, WK_CALL_REFUSED_LIST, &req.path);
-	if (!ok)
-		return refuse(cut, block, scan, WK_CALL_REFUSED_MALFORMED, &req.path);
+	if (fault != WK_CALL_ALLOWED)
+		return refuse(cut, block, scan, fault, &req.path);
 	if (streams_full(cut))
 		return refuse(cut, block, scan, WK_CALL_REFUSED_STREAMS, &req.path);
 	env->hooks->decide(env->user, &req, &decision);

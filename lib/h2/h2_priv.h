@@ -269,8 +269,9 @@ enum h2_scan {
 };
 enum h2_scan h2_scan_block(const uint8_t *block, uint32_t len_b);
 
-/* request.c */
-bool h2_request_parse(const struct h2_list *list, bool end_stream, struct wk_h2_request *request);
+/* request.c. @return CALL_ALLOWED for a well-formed request, or what is wrong first. */
+enum wk_call_reason h2_request_parse(const struct h2_list *list, bool end_stream,
+				     struct wk_h2_request *request);
 bool h2_has_pseudo(const struct h2_list *list);
 
 /* reencode.c: builds the frames for env->lcore->list in lcore->out. @return their length, 0 on

@@ -28,27 +28,33 @@ static bool is_binary(const nghttp2_nv *nv)
 	return nv->namelen > 4 && memcmp(nv->name + nv->namelen - 4, "-bin", 4) == 0;
 }
 
-static bool set_once(struct wk_h2_str *str, const nghttp2_nv *nv)
+static enum wk_call_reason set_once(struct wk_h2_str *str, const nghttp2_nv *nv)
 {
 	if (str->s)
-		return false;
+		return WK_CALL_REFUSED_TWICE;
 	*str = (struct wk_h2_str){ (const char *)nv->value, (uint32_t)nv->valuelen };
-	return true;
+	return WK_CALL_ALLOWED;
 }
 
-static bool pseudo(const nghttp2_nv *nv, struct wk_h2_request *request)
+static enum wk_call_reason set_if(bool ok, struct wk_h2_str *str, const nghttp2_nv *nv)
+{
+	enum wk_call_reason fault = set_once(str, nv);
+
+	return ok ? fault : WK_CALL_REFUSED_VALUE;
+}
+
+static enum wk_call_reason pseudo(const nghttp2_nv *nv, struct wk_h2_request *request)
 {
 	if (is(nv->name, nv->namelen, ":method"))
-		return nghttp2_check_method(nv->value, nv->valuelen) &&
-		       set_once(&request->method, nv);
+		return set_if(nghttp2_check_method(nv->value, nv->valuelen), &request->method, nv);
 	if (is(nv->name, nv->namelen, ":path"))
-		return nv->valuelen > 0 && set_once(&request->path, nv);
+		return set_if(nv->valuelen > 0, &request->path, nv);
 	if (is(nv->name, nv->namelen, ":scheme"))
-		return nv->valuelen > 0 && set_once(&request->scheme, nv);
+		return set_if(nv->valuelen > 0, &request->scheme, nv);
 	if (is(nv->name, nv->namelen, ":authority"))
-		return nghttp2_check_authority(nv->value, nv->valuelen) &&
-		       set_once(&request->authority, nv);
-	return false;
+		return set_if(nghttp2_check_authority(nv->value, nv->valuelen), &request->authority,
+			      nv);
+	return WK_CALL_REFUSED_PSEUDO;
 }
 
 /* A request that ends with its HEADERS cannot have a body (8.1.1). */
@@ -64,45 +70,63 @@ static bool content_length_ok(const nghttp2_nv *nv, bool end_stream)
 	return nv->valuelen > 0 && (zero || !end_stream);
 }
 
-static bool field(const nghttp2_nv *nv, bool end_stream, bool *has_length,
-		  struct wk_h2_request *request)
+static enum wk_call_reason field(const nghttp2_nv *nv, bool end_stream, bool *has_length,
+				 struct wk_h2_request *request)
 {
-	if (!nghttp2_check_header_name(nv->name, nv->namelen) || is_hop_by_hop(nv))
-		return false;
+	if (!nghttp2_check_header_name(nv->name, nv->namelen))
+		return WK_CALL_REFUSED_NAME;
+	if (is_hop_by_hop(nv))
+		return WK_CALL_REFUSED_HOP;
 	if (!is_binary(nv) && !nghttp2_check_header_value(nv->value, nv->valuelen))
-		return false;
+		return WK_CALL_REFUSED_VALUE;
 	if (is(nv->name, nv->namelen, "te"))
-		return is(nv->value, nv->valuelen, "trailers");
+		return is(nv->value, nv->valuelen, "trailers") ? WK_CALL_ALLOWED
+							       : WK_CALL_REFUSED_TE;
 	if (is(nv->name, nv->namelen, "content-type"))
 		return set_once(&request->content_type, nv);
 	if (is(nv->name, nv->namelen, "content-length")) {
 		if (*has_length)
-			return false;
+			return WK_CALL_REFUSED_TWICE;
 		*has_length = true;
-		return content_length_ok(nv, end_stream);
+		return content_length_ok(nv, end_stream) ? WK_CALL_ALLOWED : WK_CALL_REFUSED_LENGTH;
 	}
-	return true;
+	return WK_CALL_ALLOWED;
 }
 
-bool h2_request_parse(const struct h2_list *list, bool end_stream, struct wk_h2_request *request)
+static enum wk_call_reason whole(const struct wk_h2_request *request)
 {
-	bool regular = false, has_length = false, ok = true;
+	if (!request->method.s || !request->path.s || !request->scheme.s)
+		return WK_CALL_REFUSED_MISSING;
+	if (is((const uint8_t *)request->method.s, request->method.len_b, "CONNECT"))
+		return WK_CALL_REFUSED_CONNECT;
+	return WK_CALL_ALLOWED;
+}
+
+enum wk_call_reason h2_request_parse(const struct h2_list *list, bool end_stream,
+				     struct wk_h2_request *request)
+{
+	enum wk_call_reason first = WK_CALL_ALLOWED;
+	bool regular = false, has_length = false;
 
 	request->n_fields = list->n;
 	request->fields = list->nv;
 	/* Goes on after a fault: the observer wants the path of a refused request as well. */
 	for (uint32_t i = 0; i < list->n; i++) {
 		const nghttp2_nv *nv = &list->nv[i];
+		enum wk_call_reason fault;
 
 		if (nv->namelen > 0 && nv->name[0] == ':') {
-			ok &= !regular && pseudo(nv, request);
+			fault = pseudo(nv, request);
+			if (regular)
+				fault = WK_CALL_REFUSED_ORDER;
 		} else {
 			regular = true;
-			ok &= field(nv, end_stream, &has_length, request);
+			fault = field(nv, end_stream, &has_length, request);
 		}
+		if (first == WK_CALL_ALLOWED)
+			first = fault;
 	}
-	return ok && request->method.s && request->path.s && request->scheme.s &&
-	       !is((const uint8_t *)request->method.s, request->method.len_b, "CONNECT");
+	return first != WK_CALL_ALLOWED ? first : whole(request);
 }
 
 void wk_h2_request_field(const struct wk_h2_request *request, uint32_t i, struct wk_h2_str *name,
