@@ -2,8 +2,6 @@
 /* ack.c - what a receiver acknowledges, told to the sender in the sender's numbers. */
 #include "internal.h"
 
-#define DUP_ACKS 3u /* RFC 5681 3.2 */
-
 bool ack_refresh(struct wk_tcp_half *half)
 {
 	uint64_t in = ledger_ack(half);
@@ -53,13 +51,14 @@ static void check_hole(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half,
 		       const struct wk_tcp_seg *seg)
 {
 	bool above = sack_above(half, seg);
+	bool first = half->dup_acks == DUP_ACKS || (above && half->dup_acks == 1);
 
-	if (!hole_is_owned(half))
-		return;
 	/* Behind a copy that is lost too its sender would run into its timer: what follows the hole
 	 * arrives, and that cannot be told to it. */
-	if (half->dup_acks == DUP_ACKS || (above && (half->dup_acks == 1 || own_overdue(c, half))))
+	if (hole_is_owned(half) && ((first && !half->repair) || (above && own_overdue(c, half))) &&
+	    !repair_begin(c, half, false))
 		own_rexmit(c, dir);
+	repair_acked(c, dir, seg);
 }
 
 static bool is_pure(const struct wk_tcp_seg *seg)
@@ -151,7 +150,9 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 		half->edge_out = edge;
 	news->acked = ack_refresh(half);
 	if (!c->flow->passive) {
-		if (half->dup_acks > dup_acks)
+		if (advanced)
+			repair_acked(c, rdir, seg);
+		else if (half->dup_acks > dup_acks)
 			check_hole(c, rdir, half, seg);
 		news->acked |= follow_up(c, rdir, half);
 	}

@@ -14,6 +14,7 @@ void close_free(struct ctx *c, enum wk_tcp_state state)
 
 		ledger_free(half, c->env->mem);
 		hold_free(half, c->env->mem);
+		repair_end(half, c->env->mem);
 		half->rto_at_ns = NEVER;
 	}
 	c->flow->state = (uint8_t)state;

@@ -4,7 +4,8 @@
 
 #include "internal.h"
 
-#define MSS_MIN 48u /* below, options alone would fill a packet */
+#define MSS_MIN  48u /* below, options alone would fill a packet */
+#define OPT_TS_B 12u /* a timestamp with its padding */
 
 /* Walks the out space of a stream: records, and the transparent ranges between them. */
 struct walk {
@@ -31,7 +32,7 @@ static void put_ts(struct wk_tcp_out *out, uint32_t tsval, uint32_t tsecr)
 	p[3] = 10;
 	put32(p + 4, tsval);
 	put32(p + 8, tsecr);
-	out->opts_len_b = (uint8_t)(out->opts_len_b + 12);
+	out->opts_len_b = (uint8_t)(out->opts_len_b + OPT_TS_B);
 }
 
 static void put_sack(struct wk_tcp_out *out, const struct wk_tcp_sack *blocks, uint32_t n)
@@ -104,6 +105,11 @@ static uint32_t payload_max(const struct wk_tcp_flow *flow, enum wk_dir dir, uin
 	if (mss < MSS_MIN)
 		mss = MSS_MIN;
 	return mss - opts_len_b;
+}
+
+uint32_t packet_room(const struct wk_tcp_flow *flow, enum wk_dir dir)
+{
+	return payload_max(flow, dir, flow->ts_on ? OPT_TS_B : 0);
 }
 
 static void walk_to(struct walk *walk, uint64_t out)

@@ -9,6 +9,8 @@
 
 /* RFC 9293 3.7.1: what a peer takes that announced no MSS. */
 #define MSS_DEFAULT 536u
+/* RFC 5681 3.2: so many say that something is lost. */
+#define DUP_ACKS 3u
 
 /* A record of the ledger: a range of the stream that must never change again. Sorted by both
  * offsets; between records offsets advance alike. */
@@ -196,6 +198,8 @@ void emit_ack(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, uint
 void emit_ack_again(struct ctx *c, enum wk_dir dir, const struct span *again);
 void emit_rst(struct ctx *c, enum wk_dir dir);
 /* The raw window to announce in packets of dir. */
+/* Payload of a full packet to the receiver of the stream dir. */
+uint32_t packet_room(const struct wk_tcp_flow *flow, enum wk_dir dir);
 uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir);
 
 /* sack.c */
@@ -265,9 +269,20 @@ uint64_t insert_edge_cap(struct ctx *c, uint64_t edge_in);
 bool own_held(struct ctx *c, enum wk_dir dir);
 void own_arm(struct ctx *c, struct wk_tcp_half *half);
 void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out);
+/* Sends the first owned bytes again, at most a packet, and takes all others for lost as well. */
 void own_rexmit(struct ctx *c, enum wk_dir dir);
+uint64_t own_run_end(const struct wk_tcp_rec *rec);
 /* The first owned bytes went out longer ago than their ACK can take. */
 bool own_overdue(const struct ctx *c, const struct wk_tcp_half *half);
+
+/* repair.c */
+/* @return false when there is no memory. */
+bool repair_begin(struct ctx *c, struct wk_tcp_half *half, bool all);
+void repair_end(struct wk_tcp_half *half, struct wk_mem *mem);
+/* The next lost bytes of the stream dir, so many packets at most. */
+void repair_go(struct ctx *c, enum wk_dir dir, uint32_t packets);
+/* An acknowledgement of the stream dir has come, new or the same once more. */
+void repair_acked(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg);
 
 /* invariant.c */
 /* After a packet or a timer: what must hold holds, or the flow is reset. */

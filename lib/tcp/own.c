@@ -68,27 +68,37 @@ void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out)
 	own_arm(c, half);
 }
 
-/* Sends the first owned bytes again, at most a packet. */
+/* Where the owned bytes end that begin with a record. */
+uint64_t own_run_end(const struct wk_tcp_rec *rec)
+{
+	uint64_t end = rec->out_off + rec->out_len_b;
+
+	for (rec = rec->next; rec && rec->owned && rec->out_off == end; rec = rec->next)
+		end += rec->out_len_b;
+	return end;
+}
+
 void own_rexmit(struct ctx *c, enum wk_dir dir)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
-	struct wk_tcp_rec *rec = first_owned(half);
-	uint16_t mss = acked_by(c->flow, dir)->mss; /* of the receiver */
+	const struct wk_tcp_rec *rec = first_owned(half);
 	uint64_t from, to;
 
 	if (!rec)
 		return;
-	if (mss == 0)
-		mss = MSS_DEFAULT;
 	from = rec->out_off > half->b_out ? rec->out_off : half->b_out;
-	to = rec->out_off + rec->out_len_b;
-	if (to > from + mss)
-		to = from + mss;
 	if (from >= half->edge_out) {
 		/* A closed window: probe it instead (RFC 9293 3.8.6.1). */
 		emit_ack(c, dir, NULL, half->b_out - 1);
 		return;
 	}
+	if (repair_begin(c, half, true)) {
+		repair_go(c, dir, 1);
+		return;
+	}
+	to = own_run_end(rec);
+	if (to > from + packet_room(c->flow, dir))
+		to = from + packet_room(c->flow, dir);
 	wk_count(c->env->stats, WK_CNT_OWNED_REXMIT, 1);
 	emit(c, dir, from, to, NULL, 0, WK_TCP_PSH);
 }

@@ -12,6 +12,7 @@
 
 struct wk_tcp_rec;
 struct wk_tcp_ooo;
+struct repair;
 
 /* One stream: what its sender sends, what its receiver sees and acknowledges. */
 struct wk_tcp_half {
@@ -66,6 +67,7 @@ struct wk_tcp_half {
 	uint64_t rttvar_ns;
 	uint32_t retries;
 	uint32_t dup_acks;
+	struct repair *repair; /* while a loss of them is mended, else NULL */
 
 	/* What the sender said of itself. */
 	uint64_t ts_ns;     /* when a timestamp was last taken */

@@ -315,7 +315,6 @@ static struct wk_tcp_result pass(struct box *box, enum wk_dir dir, const struct 
 	bool open;
 
 	settle(box, WK_C2S);
-	box->check.resent = UINT64_MAX;
 	wk_tcp_input(&box->flow, dir, seg, &env, &result);
 	if (box->cfg.mistake)
 		mistake_make(box->cfg.mistake, seg, &result);

@@ -28,6 +28,7 @@ void check_fini(struct check *check)
 		free(check->half[i].bytes);
 	}
 	free(check->inserts);
+	ranges_fini(&check->again);
 }
 
 static void in_syn(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg)
@@ -225,8 +226,8 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 	if (half->cwr_owed && end > half->end_out && !(seg->flags & WK_TCP_CWR))
 		check_fail(check, "a CWR of stream %d does not go on with the next bytes", dir);
 	half->cwr_owed &= !(seg->flags & WK_TCP_CWR);
-	if (dir == WK_S2C && off < check->resent)
-		check->resent = off;
+	if (dir == WK_S2C && off < half->end_out)
+		ranges_add(&check->again, off, end < half->end_out ? end : half->end_out);
 	if (end > half->end_out)
 		half->end_out = end;
 }

@@ -64,14 +64,14 @@ struct check {
 	bool ts;
 	struct check_insert *inserts;
 	uint32_t n_inserts;
-	bool said_cwr;    /* the packet at hand, in order */
-	bool forged;      /* the packet at hand is an attacker's */
-	bool mute;        /* only watch: the flow is passive */
-	bool counts;      /* the packet at hand is at a number where its ACK is looked at */
-	uint32_t dups;    /* of the client's, since its last news */
-	uint64_t left[2]; /* packets by direction */
-	uint64_t resent;  /* lowest offset of the server's stream that left in this call */
-	char fault[256];  /* empty: none */
+	bool said_cwr;       /* the packet at hand, in order */
+	bool forged;         /* the packet at hand is an attacker's */
+	bool mute;           /* only watch: the flow is passive */
+	bool counts;         /* the packet at hand is at a number where its ACK is looked at */
+	uint32_t dups;       /* of the client's, since its last news */
+	uint64_t left[2];    /* packets by direction */
+	struct ranges again; /* of the server's stream: offsets that have left more than once */
+	char fault[256];     /* empty: none */
 };
 
 void check_fini(struct check *check);

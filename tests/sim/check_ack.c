@@ -211,7 +211,7 @@ void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *s
 		const struct check_insert *ins = &check->inserts[i];
 
 		if (half->ack_max > ins->out && half->ack_max <= ins->out + ins->len_b &&
-		    check->resent != half->ack_max)
+		    !ranges_find(&check->again, half->ack_max))
 			check_fail(check,
 				   "three duplicates, and the insertion at %lu is not sent again",
 				   half->ack_max);
