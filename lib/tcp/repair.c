@@ -113,8 +113,7 @@ static bool is_lost(const struct ctx *c, const struct wk_tcp_half *half, uint64_
 {
 	const struct repair *repair = half->repair;
 
-	if (at == half->b_out &&
-	    (repair->n > 0 || !c->flow->sack_on || half->dup_acks >= DUP_ACKS))
+	if (at == half->b_out && (repair->n > 0 || !c->flow->sack_on || half->dup_acks >= DUP_ACKS))
 		return true;
 	return repair->first || at < lost_below(half, packet_b);
 }
