@@ -5,14 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "list.h"
+
 void tape_add(struct tape *tape, const struct choice *choice)
 {
-	if (tape->n == tape->cap) {
-		tape->cap = tape->cap ? 2 * tape->cap : 64;
-		tape->choices = realloc(tape->choices, tape->cap * sizeof(*tape->choices));
-		if (!tape->choices)
-			abort();
-	}
+	tape->choices = list_room(tape->choices, tape->n, &tape->cap, sizeof(*tape->choices));
 	tape->choices[tape->n++] = *choice;
 }
 

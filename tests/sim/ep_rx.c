@@ -3,9 +3,9 @@
 #include "endpoint.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "list.h"
 #include "wk_seq.h"
 
 #define DELACK_NS    40000000ull
@@ -94,12 +94,7 @@ static bool acceptable(const struct ep *ep, uint64_t seq, uint64_t len)
 
 static void store(struct ep *ep, const uint8_t *data, uint64_t from, uint64_t to)
 {
-	if (to > ep->rx_cap) {
-		ep->rx_cap = 2 * to;
-		ep->rx = realloc(ep->rx, ep->rx_cap);
-		if (!ep->rx)
-			abort();
-	}
+	ep->rx = list_bytes(ep->rx, to, &ep->rx_cap);
 	for (uint64_t off = from; off < to; off++) {
 		const struct range *r = ranges_find(&ep->ever, off);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "list.h"
+
 #define SCRATCH_B ((WK_OP_LIST_MAX + 1) * PROTO_REPL_MAX_B)
 
 void judge_init(struct judge *judge, uint64_t salt, uint32_t insert_max_b)
@@ -188,12 +190,7 @@ static void put_map(struct judge *judge, struct judge_dir *d, const struct wk_op
 		last->out_b += out_b;
 		last->pass_end = pass_end;
 	} else {
-		if (d->n_map == d->cap_map) {
-			d->cap_map = d->cap_map ? 2 * d->cap_map : 64;
-			d->map = realloc(d->map, d->cap_map * sizeof(*d->map));
-			if (!d->map)
-				abort();
-		}
+		d->map = list_room(d->map, d->n_map, &d->cap_map, sizeof(*d->map));
 		d->map[d->n_map++] = (struct judge_map){ .in = d->in_b,
 							 .out = d->out_b,
 							 .pass_end = pass_end,
@@ -214,22 +211,12 @@ static void record(struct judge *judge, struct judge_dir *d, const uint8_t *data
 {
 	uint32_t left_b = len_b - covered_b;
 
-	if (d->in_b + covered_b > d->in_cap) {
-		d->in_cap = 2 * (d->in_b + covered_b);
-		d->in = realloc(d->in, d->in_cap);
-		if (!d->in)
-			abort();
-	}
+	d->in = list_bytes(d->in, d->in_b + covered_b, &d->in_cap);
 	if (covered_b > 0)
 		memcpy(d->in + d->in_b, data, covered_b);
 	for (uint32_t i = 0; i < ops->n; i++)
 		put_map(judge, d, &ops->ops[i]);
-	if (left_b > d->held_cap) {
-		d->held_cap = 2 * left_b;
-		d->held = realloc(d->held, d->held_cap);
-		if (!d->held)
-			abort();
-	}
+	d->held = list_bytes(d->held, left_b, &d->held_cap);
 	d->held_b = left_b;
 	ranges_add(&d->kept, d->in_b, d->in_b + left_b);
 	if (left_b > 0)

@@ -47,7 +47,7 @@ struct judge_dir {
 	struct ranges kept;    /* what the box has had to keep for a while: payload offsets */
 	uint8_t *held;         /* what was left over at the last call */
 	uint32_t held_b;
-	uint32_t held_cap;
+	uint64_t held_cap;
 };
 
 struct judge {

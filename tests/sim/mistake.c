@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mistake.h"
 
-#include <string.h>
+#include "list.h"
 
 static const char *const names[MISTAKES] = {
 	"none", "old", "numbers", "ack", "window", "urg", "ooo",
@@ -14,10 +14,7 @@ const char *mistake_name(enum mistake mistake)
 
 enum mistake mistake_by_name(const char *name)
 {
-	for (int i = 0; i < MISTAKES; i++)
-		if (strcmp(names[i], name) == 0)
-			return (enum mistake)i;
-	return MISTAKES;
+	return (enum mistake)list_find(names, MISTAKES, name);
 }
 
 static void send_as_it_came(enum wk_reason reason, struct wk_tcp_result *result)

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "list.h"
+
 static bool before(const struct flight *a, const struct flight *b)
 {
 	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
@@ -20,12 +22,7 @@ static void push(struct net *net, struct flight flight)
 {
 	uint32_t i = net->n;
 
-	if (net->n == net->cap) {
-		net->cap = net->cap ? 2 * net->cap : 64;
-		net->heap = realloc(net->heap, net->cap * sizeof(*net->heap));
-		if (!net->heap)
-			abort();
-	}
+	net->heap = list_room(net->heap, net->n, &net->cap, sizeof(*net->heap));
 	net->heap[net->n++] = flight;
 	while (i > 0 && before(&net->heap[i], &net->heap[(i - 1) / 2])) {
 		swap(&net->heap[i], &net->heap[(i - 1) / 2]);

@@ -3,7 +3,8 @@
 #include "noise.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "list.h"
 
 #define NEVER    UINT64_MAX
 #define TIRED_NS 20000000000ull /* the attacker gives up: a run must end */
@@ -21,20 +22,12 @@ const char *attack_name(enum attack_kind kind)
 
 enum attack_kind attack_by_name(const char *name)
 {
-	for (int i = 0; i < ATTACK_KINDS; i++)
-		if (strcmp(names[i], name) == 0)
-			return (enum attack_kind)i;
-	return ATTACK_KINDS;
+	return (enum attack_kind)list_find(names, ATTACK_KINDS, name);
 }
 
 void attack_add(struct attack_list *list, const struct attack *attack)
 {
-	if (list->n == list->cap) {
-		list->cap = list->cap ? 2 * list->cap : 16;
-		list->attacks = realloc(list->attacks, list->cap * sizeof(*list->attacks));
-		if (!list->attacks)
-			abort();
-	}
+	list->attacks = list_room(list->attacks, list->n, &list->cap, sizeof(*list->attacks));
 	list->attacks[list->n++] = *attack;
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "list.h"
+
 #define MS 1000000ull
 #define US 1000ull
 
@@ -27,18 +29,12 @@ const char *profile_end_name(enum profile_end end)
 
 enum profile_end profile_end_by_name(const char *name)
 {
-	for (int i = 0; i < ENDS; i++)
-		if (strcmp(end_names[i], name) == 0)
-			return (enum profile_end)i;
-	return ENDS;
+	return (enum profile_end)list_find(end_names, ENDS, name);
 }
 
 enum profile_kind profile_by_name(const char *name)
 {
-	for (int i = 0; i < PROFILES; i++)
-		if (strcmp(names[i], name) == 0)
-			return (enum profile_kind)i;
-	return PROFILES;
+	return (enum profile_kind)list_find(names, PROFILES, name);
 }
 
 /* Often just before a wrap. */

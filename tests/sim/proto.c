@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../support/wire_bytes.h"
+#include "list.h"
 
 void proto_read(const uint8_t *p, struct proto_hdr *hdr)
 {
@@ -186,12 +187,8 @@ void proto_make_server(struct proto_stream *stream, const struct proto_mix *mix,
 
 void proto_add(struct proto_frames *frames, const struct proto_frame *frame)
 {
-	if (frames->n == frames->cap) {
-		frames->cap = frames->cap ? 2 * frames->cap : 16;
-		frames->frames = realloc(frames->frames, frames->cap * sizeof(*frames->frames));
-		if (!frames->frames)
-			abort();
-	}
+	frames->frames =
+		list_room(frames->frames, frames->n, &frames->cap, sizeof(*frames->frames));
 	frames->frames[frames->n++] = *frame;
 }
 

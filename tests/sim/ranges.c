@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "list.h"
+
 /* Index of the first range that ends at or after off. */
 static uint32_t lower(const struct ranges *set, uint64_t off)
 {
@@ -34,12 +36,7 @@ void ranges_add(struct ranges *set, uint64_t from, uint64_t to)
 			to = set->r[j].to;
 	}
 	if (j == i) {
-		if (set->n == set->cap) {
-			set->cap = set->cap ? 2 * set->cap : 8;
-			set->r = realloc(set->r, set->cap * sizeof(*set->r));
-			if (!set->r)
-				abort();
-		}
+		set->r = list_room(set->r, set->n, &set->cap, sizeof(*set->r));
 		memmove(&set->r[i + 1], &set->r[i], (set->n - i) * sizeof(*set->r));
 		set->n++;
 	} else if (j > i + 1) {
