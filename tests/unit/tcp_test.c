@@ -144,6 +144,15 @@ static void out_of_order_bytes_wait_and_are_reported(void **state)
 	assert_int_equal(w->result.ack, seq + 15);
 }
 
+/* Three segments, the last one first. */
+static void give_backwards(struct world *w, uint32_t seq)
+{
+	give(w, WK_C2S, seq + 10, WK_TCP_ACK, "KLMNO");
+	give(w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
+	give(w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
+	assert_int_equal(w->n_sent, 3);
+}
+
 /* As if it had waited at the receiver: else a sender without SACK takes the wait for a round trip.
  */
 static void what_waited_behind_a_hole_is_acknowledged_at_once(void **state)
@@ -151,10 +160,7 @@ static void what_waited_behind_a_hole_is_acknowledged_at_once(void **state)
 	struct world *w = *state;
 	uint32_t seq = w->c_seq;
 
-	give(w, WK_C2S, seq + 10, WK_TCP_ACK, "KLMNO");
-	give(w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
-	give(w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
-	assert_int_equal(w->n_sent, 3);
+	give_backwards(w, seq);
 	assert_int_equal(ack_from_server(w, seq + 5)->reason, WK_ABSORB_ACK);
 	/* What the server asks for again, the client has to hear. */
 	assert_int_equal(from_server(w, "")->verdict, WK_TCP_FORWARD);
@@ -172,10 +178,7 @@ static void a_repeated_segment_of_a_lost_burst_is_acknowledged(void **state)
 	struct world *w = *state;
 	uint32_t seq = w->c_seq;
 
-	give(w, WK_C2S, seq + 10, WK_TCP_ACK, "KLMNO");
-	give(w, WK_C2S, seq + 5, WK_TCP_ACK, "FGHIJ");
-	give(w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
-	assert_int_equal(w->n_sent, 3);
+	give_backwards(w, seq);
 	give(w, WK_C2S, seq, WK_TCP_ACK, "ABCDE");
 	assert_int_equal(ack_from_server(w, seq + 5)->verdict, WK_TCP_FORWARD);
 	assert_int_equal(w->result.edits, 0);
