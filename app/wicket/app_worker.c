@@ -67,6 +67,9 @@ static void h2_limits(const struct wk_conf *conf, struct wk_h2_limits *h2)
 	h2->control_per_s = conf->limits.control_per_s;
 	h2->control_burst = conf->limits.control_burst;
 	h2->reencode = conf->hpack == WK_CONF_HPACK_REENCODE;
+	if (conf->revoke == WK_CONF_REVOKE_END_STREAMS)
+		h2->ticket_b = conf->limits.revoke_request_kib * KIB;
+	h2->revoke_ns = conf->limits.revoke_ms * WK_NS_PER_MS;
 	h2->rest_ns = conf->limits.rest_ms * WK_NS_PER_MS;
 }
 

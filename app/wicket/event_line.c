@@ -36,6 +36,8 @@ static const char *event_name(const struct wk_event *event)
 
 	if (event->kind == WK_EVENT_CONN)
 		return event->enforced ? "connection_reset" : "connection_would_be_reset";
+	if (event->ended)
+		return "call_ended";
 	if (refused)
 		return event->enforced ? "call_refused" : "call_would_be_refused";
 	return event->enforced ? "call_denied" : "call_would_be_denied";

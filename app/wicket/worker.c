@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* worker.c - the way of a packet. */
+#include <netinet/in.h>
+#include <string.h>
+
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
@@ -69,7 +72,31 @@ static bool hook_event(void *user, const struct wk_event *event)
 	return wk_event_ring_put(worker->events, event);
 }
 
-const struct wk_inspect_hooks wk_worker_hooks = { .tx = hook_tx, .event = hook_event };
+/* As a packet of its client would be classified. */
+static bool hook_service(void *user, const struct wk_flow_key *key, uint32_t *service)
+{
+	const struct wk_worker *worker = user;
+	struct wk_acl_verdict verdict;
+	struct wk_pkt pkt = {
+		.flags = WK_PKT_F_TCP | WK_PKT_F_L4_PORTS,
+		.ip_version = key->ip_version,
+		.proto = IPPROTO_TCP,
+		.vlan = { key->vlan[0], key->vlan[1] },
+		.sport = key->client_port,
+		.dport = key->server_port,
+	};
+
+	memcpy(pkt.src, key->client, sizeof(pkt.src));
+	memcpy(pkt.dst, key->server, sizeof(pkt.dst));
+	wk_acl_classify_burst(worker->snapshot->acl, &pkt, 1, &verdict);
+	return verdict.action == WK_ACL_GUARD && wk_acl_service(&verdict, WK_C2S, service);
+}
+
+const struct wk_inspect_hooks wk_worker_hooks = {
+	.tx = hook_tx,
+	.event = hook_event,
+	.service = hook_service,
+};
 
 static enum wk_way drop(struct wk_worker *worker, enum wk_reason reason)
 {

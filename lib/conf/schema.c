@@ -18,6 +18,7 @@ static const char *const fragments[] = { "reset", "drop", "pass", "reassemble", 
 static const char *const idles[] = { "spin", "sleep", NULL }; /* as bool idle_sleep */
 static const char *const rsses[] = { "auto", "software", "nic", NULL };
 static const char *const hpacks[] = { "keep", "reencode-always", NULL };
+static const char *const revokes[] = { "next-call", "end-streams", NULL };
 static const char *const levels[] = { "emerg",  "alert", "critical", "error", "warning",
 				      "notice", "info",  "debug",    NULL };
 
@@ -170,6 +171,8 @@ static const struct key limits_keys[] = {
 	LIMIT(header_fields, 16, 4096, 256, "fields", "fields of one header block"),
 	LIMIT(continuations, 0, 1024, 16, "frames", "CONTINUATION frames of one block"),
 	LIMIT(hpack_table_kib, 4, 512, 64, "KiB", "a table the client was told of unclamped"),
+	LIMIT(revoke_request_kib, 1, 63, 8, "KiB", "kept of a running call's request, for end-streams"),
+	LIMIT(revoke_ms, 10, 60000, 5000, "ms", "time of a server for the end of a running call"),
 	LIMIT(streams, 1, 65536, 256, "streams", "open calls of a connection"),
 	LIMIT(pending_replies, 1, 65536, 256, "replies", "replies that wait for room"),
 	LIMIT(control_per_s, 1, 1000000, 1000, "frames a second", "control frames of a connection"),
@@ -225,6 +228,9 @@ const struct key wk_conf_schema[] = {
 	  .def = WK_CONF_HPACK_KEEP,
 	  .text = "keep: clients' header blocks go on as they are until one that is deleted has "
 		  "changed the table; reencode-always: none does" },
+	{ "revoke", "revoke", KEY_CHOICE, .restart = true, FIELD(wk_conf, revoke),
+	  .choices = revokes, .def = WK_CONF_REVOKE_NEXT_CALL,
+	  .text = "what a reload that denies a running call does: nothing to that one, or end it" },
 	{ "mtu", "mtu", KEY_INT, .restart = true, FIELD(wk_conf, mtu), .min = 576, .max = 9216,
 	  .def = 1500, .unit = "bytes of L3", .text = "largest packet, without Ethernet and tags" },
 	{ "eal", "eal", KEY_STRINGS, .restart = true, FIELD(wk_conf, eal),

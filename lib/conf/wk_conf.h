@@ -75,6 +75,8 @@ enum wk_conf_action { WK_CONF_PASS, WK_CONF_DROP };
 enum wk_conf_rss { WK_CONF_RSS_AUTO, WK_CONF_RSS_SOFTWARE, WK_CONF_RSS_NIC };
 /* What becomes of the header blocks that go to a server. */
 enum wk_conf_hpack { WK_CONF_HPACK_KEEP, WK_CONF_HPACK_REENCODE };
+/* When a reload denies what it is already doing, a call ends: with the next one, or at once. */
+enum wk_conf_revoke { WK_CONF_REVOKE_NEXT_CALL, WK_CONF_REVOKE_END_STREAMS };
 /* REASSEMBLE: fragment alone. */
 enum wk_conf_on { WK_CONF_ON_RESET, WK_CONF_ON_DROP, WK_CONF_ON_PASS, WK_CONF_ON_REASSEMBLE };
 
@@ -130,6 +132,7 @@ struct wk_conf {
 	uint32_t workers;
 	enum wk_conf_rss rss;
 	enum wk_conf_hpack hpack;
+	enum wk_conf_revoke revoke;
 	bool idle_sleep; /* idle = "sleep" (default) or "spin" */
 	uint32_t mtu;    /* bytes of L3, default 1500 */
 	struct wk_conf_strings eal;
@@ -172,6 +175,8 @@ struct wk_conf {
 		uint32_t header_fields;
 		uint32_t continuations;
 		uint32_t hpack_table_kib;
+		uint32_t revoke_request_kib;
+		uint32_t revoke_ms;
 		uint32_t streams;
 		uint32_t pending_replies;
 		uint32_t control_per_s;

@@ -27,7 +27,7 @@ enum wk_op_kind {
 struct wk_op {
 	enum wk_op_kind kind;
 	/* The stream is at an HTTP/2 frame boundary right after this operation: bytes may be
-	 * inserted here. Only read for s2c. */
+	 * inserted here. */
 	bool boundary;
 	uint32_t in_len_b;
 	uint32_t out_len_b;       /* REPL and PATCH only */

@@ -127,6 +127,7 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_IDLE_ENDED, idle_ended, "connections that ended in silence")                         \
 	X(CNT_MID_STREAM, mid_stream, "connections met in the middle")                             \
 	X(CNT_REPLIES, replies, "replies to denied calls inserted")                                \
+	X(CNT_REVOKED, revoked, "running calls ended because a reload denies them")                \
 	X(CNT_RST_STREAMS, rst_streams, "RST_STREAM frames inserted")                              \
 	X(CNT_CREDITS, credits, "WINDOW_UPDATE frames inserted")                                   \
 	X(CNT_SWALLOWED_BYTES, swallowed_bytes, "bytes of denied streams deleted")                 \

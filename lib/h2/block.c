@@ -142,10 +142,15 @@ static enum h2_step erase(struct h2_cut *cut, const struct h2_block *block, enum
 static enum h2_step allow(struct h2_cut *cut, const struct h2_block *block)
 {
 	struct wk_h2_conn *conn = cut->conn;
+	struct h2_ticket *ticket;
 
-	if (conn->streams.n >= cut->env->limits->streams ||
-	    !h2_stream_add(&conn->streams, cut->env->mem, block->id, block->end_stream))
+	if (conn->streams.n >= cut->env->limits->streams)
 		return h2_fail(cut, WK_H2_E_MEMORY);
+	ticket = h2_ticket_keep(cut->env);
+	if (!h2_stream_add(&conn->streams, cut->env->mem, block->id, block->end_stream, ticket)) {
+		wk_mem_free(cut->env->mem, ticket);
+		return h2_fail(cut, WK_H2_E_MEMORY);
+	}
 	conn->allowed_calls++;
 	conn->forwarded_id = block->id;
 	return forward(cut, block);
@@ -221,7 +226,7 @@ static enum h2_step trailers(struct h2_cut *cut, const struct h2_block *block,
 		return h2_fail(cut, WK_H2_E_TRAILERS);
 	if (list->over)
 		return h2_fail(cut, WK_H2_E_BLOCK_CAP);
-	h2_stream_client_ended(&cut->conn->streams, stream);
+	h2_stream_client_ended(&cut->conn->streams, cut->env->mem, stream);
 	return forward(cut, block);
 }
 

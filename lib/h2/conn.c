@@ -14,6 +14,7 @@ const struct wk_h2_limits wk_h2_limits_default = {
 	.control_frame_b = 16 * 1024,
 	.credit_b = 16 * 1024,
 	.table_b = 64 * 1024,
+	.revoke_ns = 5 * 1000000000ull,
 	.rest_ns = 200 * 1000000ull,
 	.hold_ns = 60 * 1000000000ull,
 };
@@ -25,6 +26,7 @@ struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env)
 	if (!conn)
 		return NULL;
 	STAILQ_INIT(&conn->answers);
+	STAILQ_INIT(&conn->revoked);
 	conn->table_b = H2_TABLE_DEFAULT_B;
 	conn->max_frame_b = H2_FRAME_DEFAULT_B;
 	conn->max_streams = UINT32_MAX;
@@ -86,6 +88,7 @@ int wk_h2_feed(struct wk_h2_conn *conn, enum wk_dir dir, const uint8_t *data, ui
 	ops->pass_b = 0;
 	if (conn->error != WK_H2_E_OK)
 		return -1;
+	h2_revoked_overdue(conn, env);
 	if (dir == WK_C2S && held_too_long(conn, env))
 		step = h2_fail(&cut, WK_H2_E_HOLD_TIME);
 	while (step == H2_NEXT && ops->n + H2_STEP_OPS <= WK_OP_LIST_MAX)

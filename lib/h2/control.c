@@ -103,7 +103,7 @@ static enum wk_h2_error apply(struct h2_cut *cut, const struct h2_frame *f,
 		return settings_frame(cut, f, payload);
 	case H2_RST_STREAM:
 		if (stream)
-			h2_stream_remove(&conn->streams, stream);
+			h2_stream_remove(&conn->streams, cut->env->mem, stream);
 		else
 			h2_answers_forget(conn, cut->env->mem, f->id);
 		return WK_H2_E_OK;

@@ -58,7 +58,7 @@ static enum h2_step data_step(struct h2_cut *cut, const struct h2_frame *f)
 	if (f->len_b == 0 && !end && !h2_charge(conn, cut->env))
 		return h2_fail(cut, WK_H2_E_FLOOD);
 	if (end && stream)
-		h2_stream_client_ended(&conn->streams, stream);
+		h2_stream_client_ended(&conn->streams, cut->env->mem, stream);
 	else if (end)
 		h2_answers_ended(conn, f->id);
 	if (!keep) {

@@ -25,15 +25,38 @@ static enum h2_step pass(struct h2_cut *cut)
 
 	if (n == 0)
 		return H2_MORE;
-	h2_take(cut, WK_OP_PASS, n, false);
+	h2_take(cut, conn->left_op, n, false);
 	conn->left_b -= n;
 	return conn->left_b == 0 ? frame_end(cut) : H2_NEXT;
 }
 
 static enum h2_step pass_frame(struct h2_cut *cut, const struct h2_frame *f)
 {
+	cut->conn->left_op = WK_OP_PASS;
 	cut->conn->left_b = H2_FRAME_HDR_B + f->len_b;
 	return pass(cut);
+}
+
+/* The client has had the end of the stream: what a server says on it all the same goes no further.
+ * The room that it takes in the connection's window is given back. */
+static enum h2_step swallow_data(struct h2_cut *cut, const struct h2_frame *f)
+{
+	struct wk_h2_conn *conn = cut->conn;
+
+	conn->server_credit_b += f->len_b;
+	wk_count(cut->env->stats, WK_CNT_SWALLOWED_BYTES, H2_FRAME_HDR_B + f->len_b);
+	conn->left_op = WK_OP_DEL;
+	conn->left_b = H2_FRAME_HDR_B + f->len_b;
+	return pass(cut);
+}
+
+/* A frame in the place of one of the same length. The scratch is in use until the next call. */
+static enum h2_step patch(struct h2_cut *cut, uint32_t len_b)
+{
+	wk_op_push_bytes(cut->ops, WK_OP_PATCH, len_b, cut->env->lcore->out, len_b, true);
+	cut->data += len_b;
+	cut->len_b -= len_b;
+	return H2_STOP;
 }
 
 /* Writes the frame with every higher HEADER_TABLE_SIZE lowered. @return true if there was one. */
@@ -78,10 +101,7 @@ static enum h2_step settings_step(struct h2_cut *cut, const struct h2_frame *f)
 	conn->settings_passed = true;
 	if (!clamping || !clamp(cut, f))
 		return pass_frame(cut, f);
-	wk_op_push_bytes(cut->ops, WK_OP_PATCH, whole_b, cut->env->lcore->out, whole_b, true);
-	cut->data += whole_b;
-	cut->len_b -= whole_b;
-	return H2_STOP; /* the scratch is in use until the next call */
+	return patch(cut, whole_b);
 }
 
 static enum h2_step goaway_step(struct h2_cut *cut, const struct h2_frame *f)
@@ -126,6 +146,72 @@ static enum h2_step promise_step(struct h2_cut *cut, const struct h2_frame *f)
 	return pass_frame(cut, f);
 }
 
+/* A server that resets the stream of a call which a reload has ended: the client hears why, and
+ * from us. A WINDOW_UPDATE stands in its place, which leaves all numbers as they are. */
+static enum h2_step reset_step(struct h2_cut *cut, const struct h2_frame *f)
+{
+	struct wk_h2_conn *conn = cut->conn;
+	const uint32_t whole_b = H2_FRAME_HDR_B + 4;
+	struct h2_answer *answer;
+
+	if (f->len_b != 4)
+		return h2_fail(cut, WK_H2_E_SERVER);
+	if (cut->len_b < whole_b)
+		return H2_MORE;
+	/* A client that makes the server reset streams gains nothing by it. */
+	if (!h2_charge(conn, cut->env))
+		return h2_fail(cut, WK_H2_E_FLOOD);
+	answer = h2_answer_find(conn, f->id);
+	if (!answer || !answer->revoked || answer->mute)
+		return pass_frame(cut, f);
+	if (cut->data < cut->gone_end) { /* it has heard it already */
+		h2_answers_forget(conn, cut->env->mem, f->id);
+		return pass_frame(cut, f);
+	}
+	h2_put32(h2_put_frame(cut->env->lcore->out, 4, H2_WINDOW_UPDATE, 0, f->id), 1);
+	return patch(cut, whole_b);
+}
+
+static enum h2_step ping_step(struct h2_cut *cut, const struct h2_frame *f)
+{
+	struct wk_h2_conn *conn = cut->conn;
+	uint32_t whole_b = H2_FRAME_HDR_B + f->len_b;
+
+	if (!(f->flags & H2_FLAG_ACK))
+		h2_reward(conn, cut->env, REWARD_ASK);
+	if (!(f->flags & H2_FLAG_ACK) || !conn->ping_out || f->len_b != 8)
+		return pass_frame(cut, f);
+	if (cut->len_b < whole_b)
+		return H2_MORE;
+	if (!h2_revoked_is_ack(conn, f, cut->data + H2_FRAME_HDR_B) || cut->data < cut->gone_end)
+		return pass_frame(cut, f);
+	h2_take(cut, WK_OP_DEL, whole_b, false);
+	h2_revoked_release(conn, cut->env, false);
+	return frame_end(cut);
+}
+
+/* A response of a call that a reload has ended, before its client has been told: its header blocks
+ * go on, since they may change the client's table. */
+static void late_response(struct wk_h2_conn *conn, struct wk_mem *mem, const struct h2_frame *f)
+{
+	struct h2_answer *answer;
+
+	if (f->flags & H2_FLAG_END_STREAM) {
+		h2_answers_forget(conn, mem, f->id);
+	} else if (f->type == H2_HEADERS) {
+		answer = h2_answer_find(conn, f->id);
+		if (answer)
+			answer->trailers = true;
+	}
+}
+
+/* The client has been told that the stream is over, by its peer or by us. */
+static bool is_over(const struct wk_h2_conn *conn, const struct h2_frame *f,
+		    const struct h2_stream *stream)
+{
+	return conn->revoking && !stream && (f->id & 1) && !h2_answer_find(conn, f->id);
+}
+
 /* DATA, HEADERS and RST_STREAM: the life of a stream. */
 static enum h2_step stream_step(struct h2_cut *cut, const struct h2_frame *f)
 {
@@ -137,15 +223,23 @@ static enum h2_step stream_step(struct h2_cut *cut, const struct h2_frame *f)
 		if (stream)
 			stream->granted_b -= f->len_b;
 	}
+	if (f->type == H2_DATA && is_over(conn, f, stream) && cut->data >= cut->gone_end)
+		return swallow_data(cut, f);
 	if (f->type == H2_RST_STREAM) {
+		if (!stream && conn->revoking)
+			return reset_step(cut, f);
 		/* A client that makes the server reset streams gains nothing by it. */
 		if (!h2_charge(conn, cut->env))
 			return h2_fail(cut, WK_H2_E_FLOOD);
 		if (stream)
-			h2_stream_remove(&conn->streams, stream);
+			h2_stream_remove(&conn->streams, cut->env->mem, stream);
 	} else {
+		if (!stream && conn->revoking)
+			late_response(conn, cut->env->mem, f);
 		if (stream && (f->flags & H2_FLAG_END_STREAM))
-			h2_stream_server_ended(&conn->streams, stream);
+			h2_stream_server_ended(&conn->streams, cut->env->mem, stream);
+		else if (stream)
+			stream->answered |= f->type == H2_HEADERS;
 		if (f->type == H2_HEADERS)
 			begin_block(cut, f);
 		else if (f->len_b > 0)
@@ -184,9 +278,7 @@ enum h2_step h2_s2c_step(struct h2_cut *cut)
 	case H2_GOAWAY:
 		return goaway_step(cut, &f);
 	case H2_PING:
-		if (!(f.flags & H2_FLAG_ACK))
-			h2_reward(conn, cut->env, REWARD_ASK);
-		return pass_frame(cut, &f);
+		return ping_step(cut, &f);
 	default:
 		return pass_frame(cut, &f);
 	}

@@ -58,10 +58,14 @@ struct h2_notes {
 	uint8_t n;
 };
 
+struct h2_ticket;
+
 struct h2_stream {
 	uint32_t id;
 	bool client_ended;
 	bool server_ended;
+	bool answered; /* response headers have gone to the client */
+	struct h2_ticket *ticket; /* what the call can be judged by again, or NULL */
 	int64_t granted_b; /* WINDOW_UPDATEs of the client less the server's DATA */
 };
 
@@ -79,6 +83,12 @@ struct h2_answer {
 	bool rst_only; /* RST_STREAM(code) instead of a reply */
 	bool bare;     /* not a gRPC request: :status 403 alone */
 	bool client_ended;
+	/* The end of a running call. In conn->revoked the server has still to be told. */
+	bool revoked;
+	bool trailers; /* response headers have gone before */
+	bool sent;     /* RST_STREAM has gone to the server, */
+	bool asked;    /* and a PING behind it */
+	bool mute;     /* the client wants no answer any more */
 	uint8_t code;
 	uint8_t reply; /* enum wk_h2_reply */
 	uint8_t grpc_status;
@@ -125,6 +135,7 @@ struct wk_h2_conn {
 	bool in_block; /* from HEADERS to the end of its last CONTINUATION */
 	uint32_t block_id;
 	uint32_t left_b; /* of the frame at hand */
+	enum wk_op_kind left_op; /* for the rest of it: PASS or DEL */
 	uint32_t promised_id;
 	uint32_t goaway_last;
 	struct h2_notes client_notes;
@@ -136,6 +147,13 @@ struct wk_h2_conn {
 	struct h2_answers answers;
 	uint32_t n_answers;
 	uint32_t credit_b; /* deleted DATA, not yet given back */
+
+	/* towards the server: calls that a reload ends */
+	struct h2_answers revoked; /* the server may still speak on them */
+	uint64_t revoked_ns;       /* since when one waits, 0: none does */
+	bool revoking;             /* has ever ended one */
+	bool ping_out;             /* a PING of ours waits for its ACK */
+	uint32_t server_credit_b;  /* deleted DATA of the server, not yet given back */
 
 	/* token bucket of control frames */
 	uint32_t tokens;
@@ -279,13 +297,33 @@ bool h2_has_pseudo(const struct h2_list *list);
 uint32_t h2_reencode(struct wk_h2_conn *conn, const struct wk_h2_env *env,
 		     const struct h2_block *block);
 
+/* ticket.c: what is kept of an open call's request. NULL where nothing is to be kept, or it is too
+ * large, or there is no memory. */
+struct h2_ticket *h2_ticket_keep(const struct wk_h2_env *env);
+/* Puts the request back into lcore->list. @return false if it was not kept. */
+bool h2_ticket_list(const struct h2_ticket *ticket, struct wk_h2_lcore *lcore);
+
+/* revoke.c: the ends of running calls. */
+struct h2_answer *h2_revoked_find(const struct wk_h2_conn *conn, uint32_t id);
+/* The server will not say anything any more on the streams it was asked about (all: or it had time
+ * enough): their clients can be told. */
+void h2_revoked_release(struct wk_h2_conn *conn, const struct wk_h2_env *env, bool all);
+/* Ours: behind the RST_STREAM frames. */
+bool h2_revoked_is_ack(const struct wk_h2_conn *conn, const struct h2_frame *f,
+		       const uint8_t *payload);
+void h2_revoked_overdue(struct wk_h2_conn *conn, const struct wk_h2_env *env);
+
 /* streams.c */
 struct h2_stream *h2_stream_find(struct h2_streams *streams, uint32_t id);
-bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended);
+/* ticket: taken over unless it fails; may be NULL. */
+bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended,
+		   struct h2_ticket *ticket);
 void h2_streams_free(struct h2_streams *streams, struct wk_mem *mem);
-void h2_stream_remove(struct h2_streams *streams, struct h2_stream *stream);
-void h2_stream_client_ended(struct h2_streams *streams, struct h2_stream *stream);
-void h2_stream_server_ended(struct h2_streams *streams, struct h2_stream *stream);
+void h2_stream_remove(struct h2_streams *streams, struct wk_mem *mem, struct h2_stream *stream);
+void h2_stream_client_ended(struct h2_streams *streams, struct wk_mem *mem,
+			    struct h2_stream *stream);
+void h2_stream_server_ended(struct h2_streams *streams, struct wk_mem *mem,
+			    struct h2_stream *stream);
 
 /* settings.c */
 enum wk_h2_error h2_settings_client(struct wk_h2_conn *conn, const struct wk_h2_env *env,
@@ -300,6 +338,14 @@ void h2_notes_free(struct h2_notes *notes, struct wk_mem *mem);
 enum wk_h2_error h2_answer_deny(struct wk_h2_conn *conn, const struct wk_h2_env *env,
 				const struct wk_h2_request *request,
 				const struct wk_h2_decision *decision);
+/* Ends the running call of a stream: the answer waits in conn->revoked. */
+enum wk_h2_error h2_answer_revoke(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+				  const struct h2_stream *stream,
+				  const struct wk_h2_decision *decision);
+/* One that waits, in either list. */
+struct h2_answer *h2_answer_find(const struct wk_h2_conn *conn, uint32_t id);
+void h2_answer_drop(struct wk_h2_conn *conn, struct wk_mem *mem, struct h2_answers *list,
+		    struct h2_answer *answer);
 enum wk_h2_error h2_answer_rst(struct wk_h2_conn *conn, const struct wk_h2_env *env, uint32_t id,
 			       enum wk_h2_code code);
 void h2_answers_forget(struct wk_h2_conn *conn, struct wk_mem *mem, uint32_t id);

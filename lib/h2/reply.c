@@ -88,6 +88,29 @@ enum wk_h2_error h2_answer_deny(struct wk_h2_conn *conn, const struct wk_h2_env 
 	return WK_H2_E_OK;
 }
 
+enum wk_h2_error h2_answer_revoke(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+				  const struct h2_stream *stream,
+				  const struct wk_h2_decision *decision)
+{
+	char message[WK_H2_MESSAGE_MAX_B];
+	uint32_t len_b = encode_message(decision->message, message);
+	enum wk_h2_error error;
+	struct h2_answer *answer = new_answer(conn, env, stream->id, len_b, &error);
+
+	if (!answer)
+		return error;
+	STAILQ_REMOVE(&conn->answers, answer, h2_answer, next);
+	STAILQ_INSERT_TAIL(&conn->revoked, answer, next);
+	answer->revoked = true;
+	answer->trailers = stream->answered;
+	answer->client_ended = stream->client_ended;
+	answer->reply = WK_H2_REPLY_GRPC;
+	answer->grpc_status = decision->grpc_status;
+	answer->message_len_b = (uint8_t)len_b;
+	memcpy(answer->message, message, len_b);
+	return WK_H2_E_OK;
+}
+
 enum wk_h2_error h2_answer_rst(struct wk_h2_conn *conn, const struct wk_h2_env *env, uint32_t id,
 			       enum wk_h2_code code)
 {
@@ -101,48 +124,59 @@ enum wk_h2_error h2_answer_rst(struct wk_h2_conn *conn, const struct wk_h2_env *
 	return WK_H2_E_OK;
 }
 
-static void drop(struct wk_h2_conn *conn, struct wk_mem *mem, struct h2_answer *answer)
+void h2_answer_drop(struct wk_h2_conn *conn, struct wk_mem *mem, struct h2_answers *list,
+		    struct h2_answer *answer)
 {
-	STAILQ_REMOVE(&conn->answers, answer, h2_answer, next);
+	STAILQ_REMOVE(list, answer, h2_answer, next);
 	conn->n_answers--;
 	wk_mem_free(mem, answer);
 }
 
-static struct h2_answer *find(const struct wk_h2_conn *conn, uint32_t id)
+struct h2_answer *h2_answer_find(const struct wk_h2_conn *conn, uint32_t id)
 {
 	struct h2_answer *answer;
 
 	STAILQ_FOREACH(answer, &conn->answers, next)
 	if (answer->id == id)
 		return answer;
-	return NULL;
+	return h2_revoked_find(conn, id);
 }
 
-/* The client has reset the stream: it wants no answer any more. */
+/* The stream is over for the client: it wants no answer any more. The server may still have to be
+ * told. */
 void h2_answers_forget(struct wk_h2_conn *conn, struct wk_mem *mem, uint32_t id)
 {
-	struct h2_answer *answer = find(conn, id);
+	struct h2_answer *answer = h2_answer_find(conn, id);
 
-	if (answer)
-		drop(conn, mem, answer);
+	if (answer && h2_revoked_find(conn, id) == answer)
+		answer->mute = true;
+	else if (answer)
+		h2_answer_drop(conn, mem, &conn->answers, answer);
 }
 
-void h2_answers_above(struct wk_h2_conn *conn, struct wk_mem *mem, uint32_t last)
+static void drop_above(struct wk_h2_conn *conn, struct wk_mem *mem, struct h2_answers *list,
+		       uint32_t last)
 {
-	struct h2_answer *answer = STAILQ_FIRST(&conn->answers);
+	struct h2_answer *answer = STAILQ_FIRST(list);
 
 	while (answer) {
 		struct h2_answer *next = STAILQ_NEXT(answer, next);
 
 		if (answer->id > last)
-			drop(conn, mem, answer);
+			h2_answer_drop(conn, mem, list, answer);
 		answer = next;
 	}
 }
 
+void h2_answers_above(struct wk_h2_conn *conn, struct wk_mem *mem, uint32_t last)
+{
+	drop_above(conn, mem, &conn->answers, last);
+	drop_above(conn, mem, &conn->revoked, last);
+}
+
 void h2_answers_ended(struct wk_h2_conn *conn, uint32_t id)
 {
-	struct h2_answer *answer = find(conn, id);
+	struct h2_answer *answer = h2_answer_find(conn, id);
 
 	if (answer)
 		answer->client_ended = true;
@@ -170,6 +204,21 @@ static uint8_t *put_string(uint8_t *p, const char *s, size_t len_b)
 	return p + len_b;
 }
 
+/* What only the first header block of a response has. */
+static uint8_t *put_head(const struct h2_answer *answer, uint8_t *p)
+{
+	if (!answer->bare && answer->reply == WK_H2_REPLY_GRPC) {
+		*p++ = 0x88; /* :status 200 */
+	} else {
+		p = put_int(p, 0x00, 4, 8); /* :status */
+		p = put_string(p, "403", 3);
+	}
+	if (answer->bare)
+		return p;
+	p = put_int(p, 0x00, 4, 31); /* content-type */
+	return put_string(p, "application/grpc", 16);
+}
+
 /* Static-table and literal fields only: the client's decoder table stays as the server thinks. */
 static uint8_t *put_block(const struct wk_h2_conn *conn, const struct h2_answer *answer, uint8_t *p)
 {
@@ -181,17 +230,11 @@ static uint8_t *put_block(const struct wk_h2_conn *conn, const struct h2_answer 
 		if (conn->reply_table_b > conn->reply_update_min_b)
 			p = put_int(p, 0x20, 5, conn->reply_table_b);
 	}
-	if (!answer->bare && answer->reply == WK_H2_REPLY_GRPC) {
-		*p++ = 0x88; /* :status 200 */
-	} else {
-		p = put_int(p, 0x00, 4, 8); /* :status */
-		p = put_string(p, "403", 3);
-	}
+	if (!answer->trailers)
+		p = put_head(answer, p);
 	if (answer->bare)
 		return p;
 	status_b = snprintf(status, sizeof(status), "%u", (unsigned int)answer->grpc_status);
-	p = put_int(p, 0x00, 4, 31); /* content-type */
-	p = put_string(p, "application/grpc", 16);
 	*p++ = 0x00;
 	p = put_string(p, "grpc-status", 11);
 	p = put_string(p, status, (size_t)status_b);
@@ -236,7 +279,7 @@ bool h2_wants_insertion(const struct wk_h2_conn *conn, const struct wk_h2_env *e
 {
 	if (conn->error != WK_H2_E_OK || !conn->settings_passed || conn->in_block)
 		return false;
-	return credit_due(conn, env) || conn->n_answers > 0;
+	return credit_due(conn, env) || !STAILQ_EMPTY(&conn->answers);
 }
 
 uint32_t wk_h2_pending(const struct wk_h2_conn *conn, const struct wk_h2_env *env)
@@ -283,7 +326,7 @@ static uint32_t pull_answer(struct wk_h2_conn *conn, const struct wk_h2_env *env
 		conn->reply_update_due = false;
 		h2_reward(conn, env, REWARD_PER_REPLY);
 	}
-	drop(conn, env->mem, answer);
+	h2_answer_drop(conn, env->mem, &conn->answers, answer);
 	return len_b;
 }
 

@@ -23,7 +23,8 @@ struct h2_stream *h2_stream_find(struct h2_streams *streams, uint32_t id)
 	return NULL;
 }
 
-bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended)
+bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended,
+		   struct h2_ticket *ticket)
 {
 	if (streams->n == streams->cap) {
 		uint32_t cap = streams->cap ? streams->cap * 2 : STREAMS_FIRST;
@@ -34,34 +35,43 @@ bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, 
 		streams->v = v;
 		streams->cap = cap;
 	}
-	streams->v[streams->n++] = (struct h2_stream){ .id = id, .client_ended = client_ended };
+	streams->v[streams->n++] = (struct h2_stream){
+		.id = id,
+		.client_ended = client_ended,
+		.ticket = ticket,
+	};
 	return true;
 }
 
 void h2_streams_free(struct h2_streams *streams, struct wk_mem *mem)
 {
+	for (uint32_t i = 0; i < streams->n; i++)
+		wk_mem_free(mem, streams->v[i].ticket);
 	wk_mem_free(mem, streams->v);
 	*streams = (struct h2_streams){ 0 };
 }
 
-void h2_stream_remove(struct h2_streams *streams, struct h2_stream *stream)
+void h2_stream_remove(struct h2_streams *streams, struct wk_mem *mem, struct h2_stream *stream)
 {
 	uint32_t at = (uint32_t)(stream - streams->v);
 
+	wk_mem_free(mem, stream->ticket);
 	streams->n--;
 	memmove(stream, stream + 1, (streams->n - at) * sizeof(*stream));
 }
 
-void h2_stream_client_ended(struct h2_streams *streams, struct h2_stream *stream)
+void h2_stream_client_ended(struct h2_streams *streams, struct wk_mem *mem,
+			   struct h2_stream *stream)
 {
 	stream->client_ended = true;
 	if (stream->server_ended)
-		h2_stream_remove(streams, stream);
+		h2_stream_remove(streams, mem, stream);
 }
 
-void h2_stream_server_ended(struct h2_streams *streams, struct h2_stream *stream)
+void h2_stream_server_ended(struct h2_streams *streams, struct wk_mem *mem,
+			   struct h2_stream *stream)
 {
 	stream->server_ended = true;
 	if (stream->client_ended)
-		h2_stream_remove(streams, stream);
+		h2_stream_remove(streams, mem, stream);
 }

@@ -88,6 +88,8 @@ struct wk_h2_limits {
 	uint32_t control_frame_b; /* a held frame that is neither HEADERS nor DATA */
 	uint32_t credit_b;        /* coalescing of connection-window credit (16 KiB) */
 	uint32_t table_b;         /* HPACK table, where the client has read more than 4096 */
+	uint32_t ticket_b;        /* kept of an open call's request, to judge it again; 0: nothing */
+	uint64_t revoke_ns;       /* time that a server has for the end of a running call */
 	bool reencode;            /* every header block to the server is written anew */
 	uint64_t rest_ns;         /* quiet time after which wk_h2_fold is worth it */
 	uint64_t hold_ns;         /* longest time a client may take over what is held; 0: any */
@@ -151,6 +153,10 @@ struct wk_h2_hooks {
 		       struct wk_h2_decision *decision);
 	/* May be NULL. */
 	void (*refused)(void *user, const struct wk_h2_refusal *refusal);
+	/* As decide, for a call that is running. One that was not kept has no path: it cannot be
+	 * judged. May be NULL where limits.ticket_b is 0. */
+	void (*review)(void *user, const struct wk_h2_request *request,
+		       struct wk_h2_decision *decision);
 };
 
 struct wk_h2_env {
@@ -200,6 +206,17 @@ uint32_t wk_h2_pending(const struct wk_h2_conn *conn, const struct wk_h2_env *en
 /* Writes waiting frames, whole replies only, into buf[room_b]. @return bytes written. */
 uint32_t wk_h2_pull(struct wk_h2_conn *conn, const struct wk_h2_env *env, uint8_t *buf,
 		    uint32_t room_b);
+
+/* Judges the running calls again, and ends those that may not go on: RST_STREAM to the server, and
+ * when that has said its last on the stream, trailers with the decision's status to the client.
+ * Not for a passive connection. Between two feeds. From the first call ended on, nothing of the
+ * server's may go on before it has been judged.
+ * @return how many have been ended. */
+uint32_t wk_h2_review(struct wk_h2_conn *conn, const struct wk_h2_env *env);
+/* As wk_h2_pending and wk_h2_pull, for frames to the server. */
+uint32_t wk_h2_server_pending(const struct wk_h2_conn *conn, const struct wk_h2_env *env);
+uint32_t wk_h2_server_pull(struct wk_h2_conn *conn, const struct wk_h2_env *env, uint8_t *buf,
+			   uint32_t room_b);
 
 enum wk_h2_error wk_h2_error(const struct wk_h2_conn *conn);
 /* What to tell the client before the connection ends: GOAWAY with the highest stream that went to

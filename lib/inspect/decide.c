@@ -175,6 +175,30 @@ static void decide(void *user, const struct wk_h2_request *request, struct wk_h2
 		deny(inspect, request, &verdict, decision);
 }
 
+/* A running call, by a policy that came after it. Counted as a call it has been. What was not kept
+ * cannot be judged, and does not go on. */
+static void review(void *user, const struct wk_h2_request *request, struct wk_h2_decision *decision)
+{
+	struct wk_inspect *inspect = user;
+	struct wk_policy_verdict verdict = { .reason = WK_CALL_REFUSED_LIST,
+					     .rule = WK_POLICY_RULE_NONE };
+	struct wk_event event;
+
+	if (request->path.s)
+		judge(inspect, request, &verdict);
+	decision->verdict = WK_H2_ALLOW;
+	if (verdict.reason == WK_CALL_ALLOWED || verdict.reason == WK_CALL_UNGUARDED)
+		return;
+	wk_insp_event_begin(inspect, &inspect->flow->entry.key, WK_EVENT_CALL, &event);
+	event.enforced = true;
+	event.ended = true;
+	event.ref = WK_INSP_REF(inspect->ref_tag, inspect->ref_count++);
+	fill_denial(request, WK_REPLY_GRPC, decision, event.ref);
+	wk_insp_copy_name(event.rule,
+			  wk_policy_rule_name(inspect->policy, inspect->service, verdict.rule));
+	tell(inspect, &event, request->stream_id, &request->path, verdict.reason);
+}
+
 /* What lib/h2 refuses by itself. In a passive flow the request has gone on all the same. */
 static void refused(void *user, const struct wk_h2_refusal *refusal)
 {
@@ -196,5 +220,6 @@ static void refused(void *user, const struct wk_h2_refusal *refusal)
 
 const struct wk_h2_hooks wk_insp_h2_hooks = {
 	.decide = decide,
+	.review = review,
 	.refused = refused,
 };

@@ -32,7 +32,7 @@ bool wk_insp_take(struct wk_insp_bucket *bucket, uint32_t per_s, uint64_t now_ns
 	return true;
 }
 
-static void set_service(struct wk_inspect *inspect, uint32_t service)
+void wk_insp_set_service(struct wk_inspect *inspect, uint32_t service)
 {
 	inspect->service = service;
 	inspect->svc = inspect->policy ? wk_policy_service(inspect->policy, service) : NULL;
@@ -45,7 +45,7 @@ void wk_insp_enter(struct wk_inspect *inspect, struct wk_insp_flow *flow, uint64
 	inspect->pkt = NULL;
 	inspect->tcp_env.now_ns = now_ns;
 	inspect->wire = flow->entry.key.wire;
-	set_service(inspect, flow->version == inspect->version ? flow->service : UINT32_MAX);
+	wk_insp_set_service(inspect, flow->version == inspect->version ? flow->service : UINT32_MAX);
 	if (!inspect->svc && flow->passive)
 		inspect->mode = WK_MODE_OFF;
 }
@@ -266,7 +266,7 @@ enum wk_inspect_verdict wk_inspect_packet(struct wk_inspect *inspect, struct wk_
 	inspect->dir = dir;
 	inspect->wire = wire;
 	inspect->tcp_env.now_ns = now_ns;
-	set_service(inspect, service);
+	wk_insp_set_service(inspect, service);
 	reason = way(inspect);
 	inspect->stats->reason[reason]++;
 	return wk_reason_class(reason) == WK_REASON_FORWARD ? WK_INSPECT_FORWARD : WK_INSPECT_FREE;
@@ -279,7 +279,7 @@ bool wk_inspect_passive(struct wk_inspect *inspect, const struct wk_pkt *pkt, ui
 	const struct wk_tcp_hs *hs;
 	struct wk_flow_key key;
 
-	set_service(inspect, service);
+	wk_insp_set_service(inspect, service);
 	if (inspect->mode == WK_MODE_ENFORCE)
 		return false;
 	wk_flow_key_fill(&key, pkt, wire, dir);
@@ -301,6 +301,8 @@ void wk_inspect_policy(struct wk_inspect *inspect, const struct wk_policy *polic
 	inspect->version = wk_policy_version(policy);
 	inspect->on = *on;
 	inspect->svc = NULL;
+	if (before != 0 && inspect->h2_limits.ticket_b > 0 && inspect->hooks->service)
+		inspect->review_pos = 0;
 	wk_insp_gaps_taken(inspect, before);
 }
 
@@ -375,6 +377,7 @@ int wk_inspect_create(const struct wk_inspect_conf *conf, struct wk_inspect **in
 	made->mtu_b = conf->mtu_b;
 	made->tcp_limits = conf->tcp;
 	made->h2_limits = conf->h2;
+	made->review_pos = UINT32_MAX;
 	/* What clients read says nothing of the hash seed, and two lcores never say the same. */
 	tag = rte_jhash_1word(0, (uint32_t)(conf->secret >> 32));
 	made->ref_tag = (uint16_t)(tag + conf->lcore);

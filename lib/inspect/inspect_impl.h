@@ -88,6 +88,7 @@ struct wk_inspect {
 	void *user;
 	uint32_t mtu_b;
 	uint16_t ident;     /* of IPv4 packets built here that may be fragmented */
+	uint32_t review_pos; /* where the review of running calls goes on, UINT32_MAX: it is done */
 	uint32_t evict_pos; /* where the search for a closed connection goes on */
 	uint32_t first_id;  /* of this lcore's flows */
 	uint16_t ref_tag;
@@ -112,6 +113,7 @@ static inline uint32_t wk_insp_id(const struct wk_inspect *inspect, const struct
 
 /* inspect.c */
 bool wk_insp_take(struct wk_insp_bucket *bucket, uint32_t per_s, uint64_t now_ns);
+void wk_insp_set_service(struct wk_inspect *inspect, uint32_t service);
 /* Makes a flow the one at hand for work that no packet brought. */
 void wk_insp_enter(struct wk_inspect *inspect, struct wk_insp_flow *flow, uint64_t now_ns);
 /* Gives back what nobody will ask for again: the HTTP/2 state of a flow whose bytes are no longer
@@ -171,6 +173,12 @@ enum wk_reason wk_insp_buried(struct wk_inspect *inspect, struct wk_insp_flow *f
 
 /* judge.c */
 extern const struct wk_tcp_hooks wk_insp_tcp_hooks;
+
+/* What lib/h2 is to do with the flow at hand. */
+void wk_insp_h2_env(struct wk_inspect *inspect);
+
+/* review.c: judges the running calls of some more flows by a new policy. */
+void wk_insp_review(struct wk_inspect *inspect, uint64_t now_ns);
 
 /* decide.c */
 extern const struct wk_h2_hooks wk_insp_h2_hooks;

@@ -2,8 +2,7 @@
 /* judge.c - the hooks between the TCP stream and the HTTP/2 inspector. */
 #include "inspect_impl.h"
 
-/* What lib/h2 is to do with the flow at hand. */
-static void set_h2_env(struct wk_inspect *inspect)
+void wk_insp_h2_env(struct wk_inspect *inspect)
 {
 	inspect->h2_env.now_ns = inspect->tcp_env.now_ns;
 	inspect->h2_env.passive = inspect->flow->passive;
@@ -77,7 +76,7 @@ static int judge(void *user, enum wk_dir dir, const uint8_t *data, uint32_t len_
 
 	if (flow->blind)
 		return pass_all(flow, len_b, ops);
-	set_h2_env(inspect);
+	wk_insp_h2_env(inspect);
 	if (!flow->h2) {
 		flow->h2 = wk_h2_create(&inspect->h2_env);
 		if (!flow->h2)
@@ -107,7 +106,7 @@ static uint32_t pending(void *user)
 
 	if (!inspect->flow->h2 || inspect->flow->blind || inspect->flow->passive)
 		return 0;
-	set_h2_env(inspect);
+	wk_insp_h2_env(inspect);
 	return wk_h2_pending(inspect->flow->h2, &inspect->h2_env);
 }
 
@@ -117,8 +116,28 @@ static uint32_t pull(void *user, uint8_t *buf, uint32_t room_b)
 
 	if (!inspect->flow->h2)
 		return 0;
-	set_h2_env(inspect);
+	wk_insp_h2_env(inspect);
 	return wk_h2_pull(inspect->flow->h2, &inspect->h2_env, buf, room_b);
+}
+
+static uint32_t server_pending(void *user)
+{
+	struct wk_inspect *inspect = user;
+
+	if (!inspect->flow->h2 || inspect->flow->blind || inspect->flow->passive)
+		return 0;
+	wk_insp_h2_env(inspect);
+	return wk_h2_server_pending(inspect->flow->h2, &inspect->h2_env);
+}
+
+static uint32_t server_pull(void *user, uint8_t *buf, uint32_t room_b)
+{
+	struct wk_inspect *inspect = user;
+
+	if (!inspect->flow->h2)
+		return 0;
+	wk_insp_h2_env(inspect);
+	return wk_h2_server_pull(inspect->flow->h2, &inspect->h2_env, buf, room_b);
 }
 
 /* Last words make sense to a client that broke a rule, not where the policy wants a plain reset. */
@@ -144,6 +163,8 @@ const struct wk_tcp_hooks wk_insp_tcp_hooks = {
 	.finished = finished,
 	.pending = pending,
 	.pull = pull,
+	.server_pending = server_pending,
+	.server_pull = server_pull,
 	.farewell = farewell,
 	.tx = tx,
 };

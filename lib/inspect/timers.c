@@ -43,6 +43,7 @@ static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 void wk_inspect_timers(struct wk_inspect *inspect, uint64_t now_ns)
 {
 	wk_flow_syn_sweep(inspect->syns, now_ns);
+	wk_insp_review(inspect, now_ns);
 	for (unsigned int i = 0; i < TIMERS_MAX; i++) {
 		struct wk_flow_entry *entry = wk_flow_due(inspect->table, now_ns);
 
@@ -55,6 +56,8 @@ void wk_inspect_timers(struct wk_inspect *inspect, uint64_t now_ns)
 
 uint64_t wk_inspect_next_due(const struct wk_inspect *inspect)
 {
+	if (inspect->review_pos != UINT32_MAX)
+		return 0;
 	return RTE_MIN(wk_flow_next_due(inspect->table), wk_flow_syn_next_due(inspect->syns));
 }
 

@@ -58,6 +58,7 @@ enum wk_event_kind {
 struct wk_event {
 	enum wk_event_kind kind;
 	bool enforced;      /* false: audit, nothing was changed */
+	bool ended;         /* CALL: it had been running for a while */
 	uint8_t ip_version; /* 4 or 6 */
 	uint16_t wire;
 	uint16_t vlan[2];
@@ -88,6 +89,10 @@ struct wk_inspect_hooks {
 	/* @return false when there was no room (counted as events_lost by the caller of the hook).
 	 */
 	bool (*event)(void *user, const struct wk_event *event);
+	/* The number of the service that a connection belongs to by the present policy, where no
+	 * packet tells. @return false if it belongs to none. May be NULL: then a new policy leaves
+	 * running calls alone. */
+	bool (*service)(void *user, const struct wk_flow_key *key, uint32_t *service);
 };
 
 struct wk_inspect_conf {
@@ -120,7 +125,8 @@ void wk_inspect_free(struct wk_inspect *inspect);
 
 /* The snapshot that judges from now on. `policy` must stay valid until the next call of this (the
  * worker reports itself quiescent only afterwards). Live flows are judged by it at their next
- * call; mode changes take effect at a flow's next packet. */
+ * call; mode changes take effect at a flow's next packet. With limits.ticket_b, wk_inspect_timers
+ * then judges the calls that are running, some flows at a time. */
 void wk_inspect_policy(struct wk_inspect *inspect, const struct wk_policy *policy,
 		       const struct wk_inspect_on *on);
 

@@ -86,7 +86,7 @@ static bool follow_up(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half)
 
 	if (half->nxt_out < half->e_out)
 		emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
-	if (dir == WK_S2C && insert_try(c))
+	if (dir == WK_S2C ? insert_try(c) : insert_server(c))
 		emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
 	return owned;
 }

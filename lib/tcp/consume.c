@@ -120,6 +120,8 @@ static bool apply_list(struct ctx *c, enum wk_dir dir, struct view *view,
 		half->pass_in = 0;
 		if (op->boundary && dir == WK_S2C)
 			insert_try(c);
+		else if (op->boundary)
+			insert_server(c);
 		if (c->fatal)
 			return false;
 	}

@@ -182,6 +182,8 @@ static bool ooo_may_pass(const struct ctx *c, enum wk_dir dir, const struct wk_t
 		return false;
 	if (dir == WK_C2S)
 		return end <= half->pass_in && !fin; /* which is judged in its place */
+	if (c->flow->in_order)
+		return false;
 	if (!half->was_boundary || c->flow->insert_ns == 0)
 		return half->was_boundary;
 	return half->to_boundary_b != WK_OP_BOUNDARY_UNKNOWN &&
@@ -352,6 +354,7 @@ static void settle(struct ctx *c, enum wk_dir dir, uint64_t acked_in)
 	enum wk_dir back = wk_dir_flip(dir);
 	struct wk_tcp_half *half = stream(c->flow, dir);
 	struct wk_tcp_half *reply = stream(c->flow, WK_S2C);
+	struct wk_tcp_half *asked = stream(c->flow, WK_C2S);
 	uint32_t emitted = c->emitted[back];
 
 	ack_refresh(half);
@@ -360,6 +363,8 @@ static void settle(struct ctx *c, enum wk_dir dir, uint64_t acked_in)
 	edge_refresh(c, dir, half);
 	if (dir == WK_C2S && insert_try(c))
 		emit(c, WK_S2C, reply->nxt_out, reply->e_out, NULL, 0, WK_TCP_PSH);
+	if (dir == WK_S2C && !c->fatal && insert_server(c))
+		emit(c, WK_C2S, asked->nxt_out, asked->e_out, NULL, 0, WK_TCP_PSH);
 	if (!c->fatal && half->acked_in > acked_in && c->emitted[back] == emitted)
 		emit_ack(c, back, NULL, acked_by(c->flow, dir)->nxt_out);
 }

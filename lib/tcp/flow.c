@@ -199,11 +199,18 @@ bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 void wk_tcp_poke(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 {
 	struct ctx c = { .flow = flow, .env = env };
-	struct wk_tcp_half *s2c = stream(flow, WK_S2C);
+	struct wk_tcp_half *s2c = stream(flow, WK_S2C), *c2s = stream(flow, WK_C2S);
 
 	if (insert_try(&c))
 		emit(&c, WK_S2C, s2c->nxt_out, s2c->e_out, NULL, 0, WK_TCP_PSH);
+	if (!c.fatal && insert_server(&c))
+		emit(&c, WK_C2S, c2s->nxt_out, c2s->e_out, NULL, 0, WK_TCP_PSH);
 	insert_watch(&c);
+}
+
+void wk_tcp_in_order(struct wk_tcp_flow *flow)
+{
+	flow->in_order = true;
 }
 
 void wk_tcp_fini(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* insert.c - our frames in the stream towards the client. */
+/* insert.c - our frames in the streams towards client and server. */
 #include "internal.h"
 
 #define PULL_B 4096u
@@ -99,6 +99,38 @@ bool insert_try(struct ctx *c)
 		c->cut = true;
 	}
 	c->flow->insert_ns = 0;
+	return any;
+}
+
+/* A client cannot keep these from their place: its frames end sooner or later, or are held. No time
+ * is measured, and what finds no room in the server's window waits for it. */
+bool insert_server(struct ctx *c)
+{
+	const struct wk_tcp_hooks *hooks = c->env->hooks;
+	struct wk_tcp_half *half = stream(c->flow, WK_C2S);
+	uint8_t buf[PULL_B];
+	uint64_t room;
+	uint32_t len;
+	bool any = false;
+
+	if (!hooks->server_pending || c->flow->passive || c->flow->state != WK_TCP_ST_ESTABLISHED ||
+	    half->fin_out || !half->at_boundary || half->nxt_out > half->e_out)
+		return false;
+	while ((len = hooks->server_pending(c->env->user)) > 0) {
+		room = half->edge_out > half->e_out ? half->edge_out - half->e_out : 0;
+		if (room < len)
+			return any;
+		len = hooks->server_pull(c->env->user, buf,
+					 room < PULL_B ? (uint32_t)room : PULL_B);
+		if (len == 0)
+			return any;
+		if (!ledger_add(c, half, REC_INSERT, 0, buf, len, true)) {
+			close_fail(c);
+			return false;
+		}
+		any = true;
+		c->cut = true;
+	}
 	return any;
 }
 

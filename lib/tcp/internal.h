@@ -258,6 +258,8 @@ void consume_fin(struct ctx *c, enum wk_dir dir);
 
 /* insert.c */
 bool insert_try(struct ctx *c);
+/* The same in the stream towards the server. */
+bool insert_server(struct ctx *c);
 /* After each packet: has anything moved towards the place of the insertion that waits? */
 void insert_watch(struct ctx *c);
 uint64_t insert_due(const struct wk_tcp_flow *flow, const struct wk_tcp_limits *limits);

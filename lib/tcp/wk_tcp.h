@@ -71,6 +71,10 @@ struct wk_tcp_hooks {
 	uint32_t (*pending)(void *user);
 	/* Moves as many whole frames as fit in room_b into buf. @return their length, 0 if none. */
 	uint32_t (*pull)(void *user, uint8_t *buf, uint32_t room_b);
+	/* The same towards the server, where it is the judge that wants to say something: between
+	 * two frames of the client. May be NULL, both of them. */
+	uint32_t (*server_pending)(void *user);
+	uint32_t (*server_pull)(void *user, uint8_t *buf, uint32_t room_b);
 	/* Last words to the client when the judge has ended the connection; may be NULL.
 	 * @return bytes written to buf[room_b]. */
 	uint32_t (*farewell)(void *user, uint8_t *buf, uint32_t room_b);
@@ -153,6 +157,10 @@ bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env);
 /* Looks whether a pending insertion can be made now: to be called when the judge came to want one
  * outside of wk_tcp_input. */
 void wk_tcp_poke(struct wk_tcp_flow *flow, const struct wk_tcp_env *env);
+
+/* From here on nothing of the server's goes on before it has been judged, so that it can be taken
+ * out. */
+void wk_tcp_in_order(struct wk_tcp_flow *flow);
 
 /* Ends the connection: RST to the server, farewell[len_b] (may be empty; sent only where bytes may
  * be inserted) and RST to the client. The flow becomes a tombstone. */

@@ -169,6 +169,16 @@ static void refused(void *user, const struct wk_h2_refusal *refusal)
 	kit->refused[kit->n_refused++].reason = refusal->reason;
 }
 
+static void review(void *user, const struct wk_h2_request *request, struct wk_h2_decision *decision)
+{
+	struct h2_kit *kit = user;
+
+	assert(decision->verdict == WK_H2_DENY && decision->grpc_status == 7);
+	if (request->path.s && !str_is(&request->path, kit->revoked))
+		decision->verdict = WK_H2_ALLOW;
+	strncpy(decision->message, kit->message, WK_H2_MESSAGE_MAX_B);
+}
+
 void h2_kit_init(struct h2_kit *kit, enum h2_cuts cuts, uint32_t seed)
 {
 	size_t footprint = wk_mem_footprint(ARENA_B);
@@ -179,7 +189,7 @@ void h2_kit_init(struct h2_kit *kit, enum h2_cuts cuts, uint32_t seed)
 	kit->mem = wk_mem_create(kit->base, footprint);
 	assert(kit->mem);
 	kit->limits = wk_h2_limits_default;
-	kit->hooks = (struct wk_h2_hooks){ decide, refused };
+	kit->hooks = (struct wk_h2_hooks){ decide, refused, review };
 	kit->cuts = cuts;
 	kit->seed = seed;
 	kit->folding = cuts == H2_RANDOM && seed % 2;
@@ -210,6 +220,7 @@ void h2_kit_restart(struct h2_kit *kit)
 	stop(kit);
 	kit->ended = false;
 	kit->at_boundary = true;
+	kit->at_server_boundary = true;
 	kit->room_b = UINT32_MAX;
 	kit->enc.n = 0;
 	kit->env.lcore = wk_h2_lcore_create(kit->mem, &kit->limits);
@@ -245,6 +256,31 @@ void h2_kit_insert(struct h2_kit *kit)
 	}
 }
 
+static void insert_server(struct h2_kit *kit)
+{
+	uint8_t buf[4096];
+	uint32_t got;
+
+	while (!kit->ended && kit->at_server_boundary &&
+	       wk_h2_server_pending(kit->conn, &kit->env) > 0) {
+		got = wk_h2_server_pull(kit->conn, &kit->env, buf, sizeof(buf));
+		assert(got > 0 && got <= sizeof(buf));
+		h2_bytes_add(&kit->out[WK_C2S], buf, got);
+	}
+}
+
+uint32_t h2_kit_review(struct h2_kit *kit, const char *path)
+{
+	uint32_t n;
+
+	kit->revoked = path;
+	n = wk_h2_review(kit->conn, &kit->env);
+	kit->n_ended += n;
+	insert_server(kit);
+	h2_kit_insert(kit);
+	return n;
+}
+
 static void apply(struct h2_kit *kit, enum wk_dir dir, const struct wk_op *op, const uint8_t *data)
 {
 	switch (op->kind) {
@@ -253,7 +289,7 @@ static void apply(struct h2_kit *kit, enum wk_dir dir, const struct wk_op *op, c
 		h2_bytes_add(&kit->out[dir], data, op->in_len_b);
 		break;
 	case WK_OP_DEL:
-		assert(dir == WK_C2S);
+		assert(dir == WK_C2S || kit->n_ended > 0);
 		break;
 	case WK_OP_PATCH:
 		assert(op->out_len_b == op->in_len_b && dir == WK_S2C);
@@ -264,10 +300,13 @@ static void apply(struct h2_kit *kit, enum wk_dir dir, const struct wk_op *op, c
 		h2_bytes_add(&kit->out[dir], op->out_bytes, op->out_len_b);
 		break;
 	}
-	if (dir == WK_C2S)
-		return;
-	kit->at_boundary = op->boundary;
-	h2_kit_insert(kit);
+	if (dir == WK_C2S) {
+		kit->at_server_boundary = op->boundary;
+	} else {
+		kit->at_boundary = op->boundary;
+		h2_kit_insert(kit);
+	}
+	insert_server(kit);
 }
 
 /* Shows what is held once. The copy ends where the bytes end, for the address sanitizer.

@@ -64,6 +64,9 @@ struct h2_kit {
 	struct h2_bytes held[2]; /* not covered yet */
 	struct h2_bytes out[2];  /* gone out */
 	bool at_boundary;        /* of the stream to the client */
+	bool at_server_boundary; /* and of that to the server */
+	const char *revoked;     /* a path that running calls may not have any more */
+	uint32_t n_ended;        /* of those */
 	uint32_t promised_b;     /* of the client's: will pass whatever they say */
 	uint32_t room_b;         /* for insertions */
 	bool folding;            /* the connection is folded after every feed */
@@ -93,6 +96,9 @@ void h2_kit_fini(struct h2_kit *kit);
 void h2_kit_send(struct h2_kit *kit, enum wk_dir dir, const void *p, size_t n);
 /* Inserts what waits, if it may be inserted where the stream to the client is now. */
 void h2_kit_insert(struct h2_kit *kit);
+
+/* A new policy, which allows all but one path. @return running calls that end. */
+uint32_t h2_kit_review(struct h2_kit *kit, const char *path);
 
 /* Building blocks; all append. */
 void h2_put(struct h2_bytes *to, uint8_t type, uint8_t flags, uint32_t id, const void *payload,

@@ -92,7 +92,16 @@ static bool event(void *user, const struct wk_event *ev)
 	return true;
 }
 
-static const struct wk_inspect_hooks hooks = { .tx = tx, .event = event };
+static bool service(void *user, const struct wk_flow_key *key, uint32_t *number)
+{
+	struct rig *rig = user;
+
+	assert_int_equal(key->server_port, rig->conf.pair.server_port);
+	*number = 1;
+	return !rig->conf.forgotten;
+}
+
+static const struct wk_inspect_hooks hooks = { .tx = tx, .event = event, .service = service };
 
 static void check_account(const struct rig *rig)
 {
@@ -180,6 +189,7 @@ struct rig *rig_new(const struct rig_conf *conf)
 	/* A rig that a failed test left behind must not fail the next one. */
 	snprintf(name, sizeof(name), "rig%u", rigs++);
 	inspect.stats = &rig->stats;
+	inspect.h2.ticket_b = conf->ticket_b;
 	inspect.user = rig;
 	assert_int_equal(wk_inspect_create(&inspect, &rig->inspect), 0);
 	rig_policy(rig, conf->mode);

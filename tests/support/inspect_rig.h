@@ -32,6 +32,8 @@ struct rig_conf {
 	uint32_t max_flows;
 	uint32_t flows_per_source;
 	uint32_t mtu_b;
+	uint32_t ticket_b; /* limits of lib/h2: running calls are judged again */
+	bool forgotten;    /* no service of a new policy has the connection */
 };
 /* IPv4, no tags, timestamps, enforce, drop, http-403, all `on` reset, 16 flows. */
 extern const struct rig_conf rig_conf_default;
