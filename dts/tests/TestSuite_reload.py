@@ -129,6 +129,47 @@ class TestReload(TestSuite):
         equal(doors.record.runs("/dts.Echo/Collect")[0]["bytes"], 40 * 4096, "bytes uploaded")
 
     @func_test
+    @pytest.mark.parametrize("revoke", ["next-call", "end-streams"])
+    def a_running_call_ends_where_the_file_says_so(self, revoke: str) -> None:
+        """Two bidirectional streams run on one connection; a reload takes the method of one away.
+
+        Verify:
+            * next-call: both go on to their ends, and the next call of the method is denied.
+            * end-streams: the client of the one reads PERMISSION_DENIED with the reference of its
+              event, the server sees it broken off; the other one and later calls do not notice.
+            * One connection all the time.
+        """
+        ends, vault = revoke == "end-streams", "/dts.Vault/Chat"
+        extra = f'revoke = "{revoke}";'
+        wide = Conf(services=(Service(allow=("/dts.Echo/*", "/dts.Vault/*")),), extra=extra)
+        family, lab, firewall, doors = self.guarded(conf=wide)
+        channel = self.channel(lab, family)
+        count = 4000 if ends else 120
+        one = channel.submit("chat", method="/dts.Echo/Chat", count=count, pause_ms=20)
+        other = channel.submit("chat", method=vault, count=120, pause_ms=20)
+        wait_for(lambda: {"/dts.Echo/Chat", vault} <= set(doors.record.paths()),
+                 "both streams at the server", 20)
+        firewall.reload(Conf(services=(Service(allow=("/dts.Vault/*",)),), extra=extra))
+        equal(channel.call("/dts.Echo/Unary").code, "PERMISSION_DENIED", "a new call")
+        result = one.result()
+        equal(result.code, "PERMISSION_DENIED" if ends else "OK",
+              f"the stream without a right ({result.details})")
+        if ends:
+            wait_for(lambda: any(e["event"] == "broken" and e["method"] == "/dts.Echo/Chat"
+                                 for e in doors.record.all()), "the server's side of it", 20)
+            told = [e for e in firewall.wait_events(2, 20) if e["event"] == "call_ended"]
+            equal([(e["path"], e["reason"]) for e in told],
+                  [("/dts.Echo/Chat", "denied_method")], "events")
+            verify(told[0]["ref"] in result.details, f"no reference in {result.details}")
+        else:
+            equal(result.more["good"], count, "messages that came back")
+        equal(firewall.stats()["revoked"], int(ends), "calls ended")
+        result = other.result()
+        equal((result.code, result.more["good"]), ("OK", 120), f"the other ({result.details})")
+        equal(channel.call("/dts.Vault/Unary").code, "OK", "a call afterwards")
+        equal(len(doors.record.peers()), 1, "connections at the server")
+
+    @func_test
     def service_that_a_reload_removes_lets_edited_connections_go_on(self) -> None:
         """An edited flow is translated until it ends, whatever the new file says."""
         family, lab, firewall, doors = self.guarded()

@@ -64,9 +64,9 @@ struct h2_stream {
 	uint32_t id;
 	bool client_ended;
 	bool server_ended;
-	bool answered; /* response headers have gone to the client */
+	bool answered;            /* response headers have gone to the client */
 	struct h2_ticket *ticket; /* what the call can be judged by again, or NULL */
-	int64_t granted_b; /* WINDOW_UPDATEs of the client less the server's DATA */
+	int64_t granted_b;        /* WINDOW_UPDATEs of the client less the server's DATA */
 };
 
 /* The open allowed streams, sorted by id: new ids are always the highest. */
@@ -134,7 +134,7 @@ struct wk_h2_conn {
 	bool settings_passed;
 	bool in_block; /* from HEADERS to the end of its last CONTINUATION */
 	uint32_t block_id;
-	uint32_t left_b; /* of the frame at hand */
+	uint32_t left_b;         /* of the frame at hand */
 	enum wk_op_kind left_op; /* for the rest of it: PASS or DEL */
 	uint32_t promised_id;
 	uint32_t goaway_last;

@@ -61,7 +61,7 @@ void h2_stream_remove(struct h2_streams *streams, struct wk_mem *mem, struct h2_
 }
 
 void h2_stream_client_ended(struct h2_streams *streams, struct wk_mem *mem,
-			   struct h2_stream *stream)
+			    struct h2_stream *stream)
 {
 	stream->client_ended = true;
 	if (stream->server_ended)
@@ -69,7 +69,7 @@ void h2_stream_client_ended(struct h2_streams *streams, struct wk_mem *mem,
 }
 
 void h2_stream_server_ended(struct h2_streams *streams, struct wk_mem *mem,
-			   struct h2_stream *stream)
+			    struct h2_stream *stream)
 {
 	stream->server_ended = true;
 	if (stream->client_ended)

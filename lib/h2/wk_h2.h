@@ -13,7 +13,7 @@
  * patched unless it has gone out already: then the decoder follows it, up to a limit.
  *
  * Knows no TCP and no policy. Owner: one lcore, that of `lcore`. Memory: about 700 bytes, the HPACK
- * decoder (1.3 to 16 KiB), 16 bytes an open stream and about 64 a waiting reply, from env->mem. */
+ * decoder (1.3 to 16 KiB), 24 bytes an open stream and about 64 a waiting reply, from env->mem. */
 #pragma once
 
 #include <stdbool.h>
@@ -88,11 +88,11 @@ struct wk_h2_limits {
 	uint32_t control_frame_b; /* a held frame that is neither HEADERS nor DATA */
 	uint32_t credit_b;        /* coalescing of connection-window credit (16 KiB) */
 	uint32_t table_b;         /* HPACK table, where the client has read more than 4096 */
-	uint32_t ticket_b;        /* kept of an open call's request, to judge it again; 0: nothing */
-	uint64_t revoke_ns;       /* time that a server has for the end of a running call */
-	bool reencode;            /* every header block to the server is written anew */
-	uint64_t rest_ns;         /* quiet time after which wk_h2_fold is worth it */
-	uint64_t hold_ns;         /* longest time a client may take over what is held; 0: any */
+	uint32_t ticket_b;  /* kept of an open call's request, to judge it again; 0: nothing */
+	uint64_t revoke_ns; /* time that a server has for the end of a running call */
+	bool reencode;      /* every header block to the server is written anew */
+	uint64_t rest_ns;   /* quiet time after which wk_h2_fold is worth it */
+	uint64_t hold_ns;   /* longest time a client may take over what is held; 0: any */
 };
 extern const struct wk_h2_limits wk_h2_limits_default;
 

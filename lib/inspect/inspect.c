@@ -45,7 +45,8 @@ void wk_insp_enter(struct wk_inspect *inspect, struct wk_insp_flow *flow, uint64
 	inspect->pkt = NULL;
 	inspect->tcp_env.now_ns = now_ns;
 	inspect->wire = flow->entry.key.wire;
-	wk_insp_set_service(inspect, flow->version == inspect->version ? flow->service : UINT32_MAX);
+	wk_insp_set_service(inspect,
+			    flow->version == inspect->version ? flow->service : UINT32_MAX);
 	if (!inspect->svc && flow->passive)
 		inspect->mode = WK_MODE_OFF;
 }

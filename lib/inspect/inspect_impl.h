@@ -87,10 +87,10 @@ struct wk_inspect {
 	const struct wk_inspect_hooks *hooks;
 	void *user;
 	uint32_t mtu_b;
-	uint16_t ident;     /* of IPv4 packets built here that may be fragmented */
+	uint16_t ident;      /* of IPv4 packets built here that may be fragmented */
 	uint32_t review_pos; /* where the review of running calls goes on, UINT32_MAX: it is done */
-	uint32_t evict_pos; /* where the search for a closed connection goes on */
-	uint32_t first_id;  /* of this lcore's flows */
+	uint32_t evict_pos;  /* where the search for a closed connection goes on */
+	uint32_t first_id;   /* of this lcore's flows */
 	uint16_t ref_tag;
 	uint32_t ref_count;
 	struct wk_insp_bucket rsts;   /* answers to packets without a flow */

@@ -94,7 +94,7 @@ struct wk_tcp_flow {
 	bool sack_on;
 	bool stripped; /* passive: the handshake agreed on an option that enforcing strips */
 	bool doubtful; /* passive: the server may have other bytes of the client than were read */
-	bool in_order;    /* the server's bytes go on only behind the judge */
+	bool in_order; /* the server's bytes go on only behind the judge */
 	bool both_closed; /* both FINs acknowledged: only stragglers are served */
 	bool resyn;       /* a client's SYN inside the connection waits for the server's word */
 	uint32_t resyn_isn;

@@ -44,6 +44,7 @@ static const struct {
 	{ BASE "mtu = \"1500\";", 2, "mtu must be an integer" },
 	{ BASE "workers = 33;", 2, "workers is 33" },
 	{ BASE "workers = 0;", 2, "workers is 0" },
+	{ BASE "revoke = \"now\";", 2, "not one of: next-call, end-streams" },
 	{ BASE "hpack = \"always\";", 2, "not one of: keep, reencode-always" },
 	{ BASE "rss = \"hardware\";", 2, "not one of: auto, software, nic" },
 	{ BASE "limits = { flows = 1; };", 2, "limits.flows is 1, not 64" },

@@ -48,6 +48,7 @@ static void what_is_left_out_has_its_default(void **state)
 		assert_int_equal(c->workers, 1);
 		assert_int_equal(c->rss, WK_CONF_RSS_AUTO);
 		assert_int_equal(c->hpack, WK_CONF_HPACK_KEEP);
+		assert_int_equal(c->revoke, WK_CONF_REVOKE_NEXT_CALL);
 		assert_int_equal(c->limits.handover, 1024);
 		assert_true(c->idle_sleep);
 		assert_int_equal(c->mtu, 1500);
@@ -73,7 +74,7 @@ static void what_is_left_out_has_its_default(void **state)
 
 #define FULL                                                                                       \
 	"version = 1; instance = \"w2\"; workers = 3; rss = \"nic\"; idle = \"spin\"; "            \
-	"hpack = \"reencode-always\"; "                                                            \
+	"hpack = \"reencode-always\"; revoke = \"end-streams\"; "                                  \
 	"mtu = 9000;\n"                                                                            \
 	"eal = [ \"-l\", \"0,1\", \"a\\\\b\\\"c\" ];\n"                                            \
 	"ports = ( { name = \"o\"; device = \"0000:3b:00.0,x=1\"; mtu = 1500; },\n"                \
@@ -104,6 +105,7 @@ static void expect_general(const struct wk_conf *conf)
 	assert_int_equal(conf->workers, 3);
 	assert_int_equal(conf->rss, WK_CONF_RSS_NIC);
 	assert_int_equal(conf->hpack, WK_CONF_HPACK_REENCODE);
+	assert_int_equal(conf->revoke, WK_CONF_REVOKE_END_STREAMS);
 	assert_string_equal(conf->file, path);
 	assert_false(conf->idle_sleep);
 	assert_int_equal(conf->eal.n, 3);

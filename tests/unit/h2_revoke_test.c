@@ -17,7 +17,8 @@
 #define PING 6
 #define MARK "wkrevoke"
 
-static const char response[] = "\x88\x0f\x10\x10" "application/grpc";
+static const char response[] = "\x88\x0f\x10\x10"
+			       "application/grpc";
 
 /* Two running calls on a connection whose calls are kept: 1 is the one that will be ended. */
 static void start(struct h2_kit *kit, bool answered)
@@ -76,7 +77,8 @@ static void run_end(struct h2_kit *kit, const void *arg)
 	last_headers(kit, &seen);
 	assert_int_equal(seen.id, 1);
 	assert_int_equal(seen.flags, 5);
-	assert_true(says(&seen, "grpc-status\1" "7"));
+	assert_true(says(&seen, "grpc-status\1"
+				"7"));
 	assert_true(says(&seen, "application/grpc") != *answered);
 	assert_true(says(&seen, "call denied by policy"));
 	assert_int_equal(h2_kit_count(kit, WK_S2C, RST, 1), 1);
@@ -186,8 +188,10 @@ static void what_is_taken_out_of_both_directions_is_given_back(void **state)
 /* The server's header blocks go on: its table stays that of the client. */
 static void run_tables(struct h2_kit *kit, const void *arg)
 {
-	static const char first[] = "\x88\x40\x05x-one\x01" "1";
-	static const char second[] = "\x88\x40\x05x-two\x01" "2";
+	static const char first[] = "\x88\x40\x05x-one\x01"
+				    "1";
+	static const char second[] = "\x88\x40\x05x-two\x01"
+				     "2";
 	struct h2_truth *client = malloc(sizeof(*client));
 	struct h2_bytes said = { 0 };
 
@@ -240,7 +244,10 @@ static void run_last_word(struct h2_kit *kit, const void *arg)
 static void a_server_that_ends_the_stream_first_is_heard_once(void **state)
 {
 	static const struct last_word cases[] = {
-		{ 1, 5, "\0\x0bgrpc-status\1" "0", 15, "H1 H1e" },
+		{ 1, 5,
+		  "\0\x0bgrpc-status\1"
+		  "0",
+		  15, "H1 H1e" },
 		{ 0, 1, "end", 3, "H1 D1e" },
 		/* Its reset would hide the reason. */
 		{ RST, 0, "\0\0\0\x08", 4, "H1 W1 H1e R1" },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A policy that denies a running call, from the frames of both peers to the frames at both peers. */
+/* A policy that denies a running call, from the frames of both peers to the frames at both peers.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,11 +18,9 @@ static const struct wk_prefix any[] = { { .family = 4 }, { .family = 6 } };
 /* A policy that allows one method alone. */
 static void allow_only(struct rig *rig, const char *path)
 {
-	const struct wk_policy_rule_in rule = { .name = "one",
-						.from = any,
-						.n_from = 2,
-						.allow = &path,
-						.n_allow = 1 };
+	const struct wk_policy_rule_in rule = {
+		.name = "one", .from = any, .n_from = 2, .allow = &path, .n_allow = 1
+	};
 
 	rig_rules(rig, &rule, 1);
 }
