@@ -12,6 +12,7 @@
 
 #define H2W_DATA          0x0u
 #define H2W_HEADERS       0x1u
+#define H2W_RST_STREAM    0x3u
 #define H2W_SETTINGS      0x4u
 #define H2W_PING          0x6u
 #define H2W_WINDOW_UPDATE 0x8u
