@@ -5,12 +5,12 @@
 
 #include "conn.h"
 
-#define HDR_B          9u
-#define MAGIC_B        24u
-#define CONTINUATIONS  6u /* libnghttp2 takes 8 */
-#define HEADER_BUDGET  40000u
-#define TABLE_DEFAULT  4096u
-#define FRAME_MAX_B    16384u
+#define HDR_B         9u
+#define MAGIC_B       24u
+#define CONTINUATIONS 6u /* libnghttp2 takes 8 */
+#define HEADER_BUDGET 40000u
+#define TABLE_DEFAULT 4096u
+#define FRAME_MAX_B   16384u
 
 enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING = 6, WINDOW_UPDATE = 8, CONTINUATION };
 
@@ -142,7 +142,8 @@ void truth_client_read(struct truth_conn *conn)
 	count_frames(conn);
 	used = nghttp2_session_mem_recv(conn->client, end->rx + conn->read_b[WK_S2C], n);
 	if (used != (ssize_t)n)
-		truth_fault(conn->box, "the client cannot read on: %s", nghttp2_strerror((int)used));
+		truth_fault(conn->box, "the client cannot read on: %s",
+			    nghttp2_strerror((int)used));
 	conn->read_b[WK_S2C] += n;
 }
 
@@ -226,7 +227,8 @@ static void put_frames(struct truth_conn *conn, uint32_t id, bool end_stream,
 	if (block->n > FRAME_MAX_B - 300 && more < 4)
 		more = 4;
 	for (uint32_t left = more + 1; left > 0; left--) {
-		n = left == 1 ? block->n - at : rng_range32(&conn->rng, 0, (uint32_t)(block->n - at));
+		n = left == 1 ? block->n - at
+			      : rng_range32(&conn->rng, 0, (uint32_t)(block->n - at));
 		if (left > 1 && block->n > FRAME_MAX_B - 300)
 			n = (block->n - at) / left;
 		payload.n = 0;
@@ -431,7 +433,7 @@ static void interject(struct truth_conn *conn)
 		if (!call || !call->sent || call->want == TRUTH_ALLOW)
 			break;
 		if (rng_chance(&conn->rng, 500))
-			h2_put_u32(to, WINDOW_UPDATE, call->id, 7);
+			h2_put(to, WINDOW_UPDATE, 0, call->id, "\0\0\0\7", 4);
 		else
 			h2_put(to, 0xfb, 0, call->id, text, sizeof(text));
 		break;

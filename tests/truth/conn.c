@@ -8,9 +8,9 @@
 #define HDR_B     9u
 #define MAGIC_B   24u
 #define AHEAD_B   30000u /* under way at once */
-#define PATIENCE  24u	 /* segments without progress until all is sent again */
+#define PATIENCE  24u    /* segments without progress until all is sent again */
 #define MS        1000000ull
-#define COOKIE_B  20u	 /* a shorter one could be guessed */
+#define COOKIE_B  20u /* a shorter one could be guessed */
 #define FNV_PRIME 0x100000001b3ull
 
 /* ---- what all of it shares ---- */

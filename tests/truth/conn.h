@@ -3,7 +3,8 @@
  *
  * The client is a session of libnghttp2, which keeps the streams, the windows and the SETTINGS, and
  * which reads everything that arrives; of what it writes, each header block is replaced by one that
- * encoder.h has written of the call's own fields. The server is a session of libnghttp2 as it is. */
+ * encoder.h has written of the call's own fields. The server is a session of libnghttp2 as it is.
+ */
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -20,7 +21,7 @@
 struct truth_style {
 	uint32_t calls;
 	uint32_t segment_b; /* the longest */
-	bool messy;	    /* segments come twice and out of order */
+	bool messy;         /* segments come twice and out of order */
 };
 
 /* A frame header in a stream that arrives. */
@@ -45,7 +46,7 @@ struct truth_conn {
 	uint32_t sent_b[WK_DIRS];
 	uint32_t read_b[WK_DIRS];   /* of what has arrived: shown to the session */
 	uint32_t walked_b[WK_DIRS]; /* and where its next frame begins */
-	uint32_t frame_b;	    /* where the last frame begins that the server was sent */
+	uint32_t frame_b;           /* where the last frame begins that the server was sent */
 	uint32_t acked_b[WK_DIRS];
 	uint32_t stalled[WK_DIRS];
 	struct h2_bytes want; /* what the server has to decode, as text */

@@ -31,7 +31,8 @@ struct truth_encoder {
 	uint32_t limit_b; /* what the other side allows */
 	uint32_t max_b;   /* what has been chosen */
 	uint32_t size_b;
-	bool update_due; /* the next block begins with an update to at most this */
+	uint32_t insert_permille; /* of the fields, in the block at hand */
+	bool update_due;          /* the next block begins with an update to at most this */
 	uint32_t due_b;
 	uint32_t n;
 	struct truth_field entry[TRUTH_ENTRIES]; /* newest first */

@@ -25,9 +25,13 @@ static const char *const denied[] = {
 	"/",
 };
 static const char *const names[] = {
-	"user-agent", "grpc-timeout",  "grpc-encoding", "accept-encoding", "x-trace-a",
-	"x-trace-b",  "authorization", "cookie",	"x-trace-bin",	   "x-empty",
-	"x-a",        "accept",        "via",           "x-quite-a-long-name-of-a-field",
+	"user-agent",    "grpc-timeout",
+	"grpc-encoding", "accept-encoding",
+	"x-trace-a",     "x-trace-b",
+	"authorization", "cookie",
+	"x-trace-bin",   "x-empty",
+	"x-a",           "accept",
+	"via",           "x-quite-a-long-name-of-a-field",
 };
 
 void truth_words_init(struct truth_words *words, struct sim_rng *rng)

@@ -123,7 +123,8 @@ void truth_server_read(struct truth_conn *conn)
 		return;
 	used = nghttp2_session_mem_recv(conn->server, end->rx + conn->read_b[WK_C2S], n);
 	if (used != (ssize_t)n)
-		truth_fault(conn->box, "the server cannot read on: %s", nghttp2_strerror((int)used));
+		truth_fault(conn->box, "the server cannot read on: %s",
+			    nghttp2_strerror((int)used));
 	conn->read_b[WK_C2S] = whole_b;
 }
 
