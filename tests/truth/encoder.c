@@ -9,7 +9,7 @@
 #define OVERHEAD_B 32u
 #define DEFAULT_B  4096u
 
-static struct truth_field statics[STATIC_N];
+static struct truth_field fixed[STATIC_N];
 static uint32_t huff_code[256];
 static uint32_t huff_bits[256];
 
@@ -54,7 +54,7 @@ static void learn(void)
 	nghttp2_hd_deflater *deflater;
 	nghttp2_hd_inflater *inflater; /* kept: the static entries may be its own */
 
-	if (statics[0].name)
+	if (fixed[0].name)
 		return;
 	if (nghttp2_hd_deflate_new(&deflater, 0) != 0 || nghttp2_hd_inflate_new(&inflater) != 0)
 		abort();
@@ -63,7 +63,7 @@ static void learn(void)
 	for (uint32_t i = 0; i < STATIC_N; i++) {
 		const nghttp2_nv *nv = nghttp2_hd_inflate_get_table_entry(inflater, i + 1);
 
-		statics[i] =
+		fixed[i] =
 			(struct truth_field){ .name = strndup((char *)nv->name, nv->namelen),
 					      .value = strndup((char *)nv->value, nv->valuelen),
 					      .name_b = (uint32_t)nv->namelen,
@@ -126,7 +126,7 @@ static void insert(struct truth_encoder *enc, const struct truth_field *field)
 
 static const struct truth_field *entry_at(const struct truth_encoder *enc, uint32_t index)
 {
-	return index <= STATIC_N ? &statics[index - 1] : &enc->entry[index - STATIC_N - 1];
+	return index <= STATIC_N ? &fixed[index - 1] : &enc->entry[index - STATIC_N - 1];
 }
 
 /* One of the entries that fit, 0 if there is none. */
