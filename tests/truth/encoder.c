@@ -63,11 +63,10 @@ static void learn(void)
 	for (uint32_t i = 0; i < STATIC_N; i++) {
 		const nghttp2_nv *nv = nghttp2_hd_inflate_get_table_entry(inflater, i + 1);
 
-		fixed[i] =
-			(struct truth_field){ .name = strndup((char *)nv->name, nv->namelen),
-					      .value = strndup((char *)nv->value, nv->valuelen),
-					      .name_b = (uint32_t)nv->namelen,
-					      .value_b = (uint32_t)nv->valuelen };
+		fixed[i] = (struct truth_field){ .name = strndup((char *)nv->name, nv->namelen),
+						 .value = strndup((char *)nv->value, nv->valuelen),
+						 .name_b = (uint32_t)nv->namelen,
+						 .value_b = (uint32_t)nv->valuelen };
 	}
 	nghttp2_hd_inflate_del(inflater);
 	nghttp2_hd_deflate_del(deflater);
