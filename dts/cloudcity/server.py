@@ -5,6 +5,7 @@ The record is a file of JSON lines, for tests and the demo to read beside the wi
   {"event": "ready"}                       the server listens
   {"event": "seen", "method", "metadata"}  a request was decoded, whether or not it will run
   {"event": "run", "method", "peer", "bytes", "access_code"}  a handler ran to its end
+  {"event": "over", "method", "bytes"}     a bidirectional call is over, whoever ended it
   {"event": "broken", "method", "bytes"}   a request stream ended before its time
 """
 
@@ -202,6 +203,12 @@ class Router(grpc.GenericRpcHandler):
     def _recorded_chat(self, path: str, function):
         def run(requests, context):
             size = [0]
+
+            def over() -> None:
+                self._record.add(event="over", method=path, bytes=size[0])
+
+            if not context.add_callback(over):
+                over()
             yield from function(self._counted(path, requests, size), context)
             self._ran(path, context, size[0])
 

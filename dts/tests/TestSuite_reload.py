@@ -136,7 +136,7 @@ class TestReload(TestSuite):
         Verify:
             * next-call: both go on to their ends, and the next call of the method is denied.
             * end-streams: the client of the one reads PERMISSION_DENIED with the reference of its
-              event, the server sees it broken off; the other one and later calls do not notice.
+              event, the server's side is over long before the client has said all; the other one and later calls do not notice.
             * One connection all the time.
         """
         ends, vault = revoke == "end-streams", "/dts.Vault/Chat"
@@ -155,7 +155,7 @@ class TestReload(TestSuite):
         equal(result.code, "PERMISSION_DENIED" if ends else "OK",
               f"the stream without a right ({result.details})")
         if ends:
-            wait_for(lambda: any(e["event"] == "broken" and e["method"] == "/dts.Echo/Chat"
+            wait_for(lambda: any(e["event"] == "over" and e["method"] == "/dts.Echo/Chat"
                                  for e in doors.record.all()), "the server's side of it", 20)
             told = [e for e in firewall.wait_events(2, 20) if e["event"] == "call_ended"]
             equal([(e["path"], e["reason"]) for e in told],
