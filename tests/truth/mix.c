@@ -64,11 +64,19 @@ static void write_file(const char *folder, uint64_t seed, uint32_t conn, const c
 	}
 }
 
-/* For servers of another kind: the bytes that ours got, its SETTINGS, and what it has to decode. */
+/* For servers of another make: the bytes that ours got, its SETTINGS, what it has decoded, and the
+ * streams that it has reset. */
 static void dump_conn(const char *folder, uint64_t seed, const struct truth_conn *conn)
 {
 	const struct pair_end *end = &conn->box->pair[conn->number]->end[WK_S2C];
+	char reset[TRUTH_CALLS * 12] = "";
+	size_t n = 0;
 
+	for (uint32_t i = 0; i < conn->n_calls; i++)
+		if (conn->call[i].reset)
+			n += (size_t)snprintf(reset + n, sizeof(reset) - n, "%u ",
+					      conn->call[i].id);
+	write_file(folder, seed, conn->number, "reset", reset, n);
 	write_file(folder, seed, conn->number, "bytes", end->rx, end->rx_len_b);
 	write_file(folder, seed, conn->number, "settings", conn->announced.p, conn->announced.n);
 	write_file(folder, seed, conn->number, "calls", conn->got.p, conn->got.n);
