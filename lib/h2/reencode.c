@@ -9,7 +9,8 @@
 #define BOUND_PER_FIELD 12u /* nghttp2_hd_deflate_bound: two integers of 6 bytes */
 #define BOUND_FIXED     12u
 
-static uint32_t encode(struct wk_h2_conn *conn, struct wk_h2_lcore *lcore)
+/* Trailers may be without a single field. */
+static bool encode(struct wk_h2_conn *conn, struct wk_h2_lcore *lcore, uint32_t *len_b)
 {
 	const struct h2_list *list = &lcore->list;
 	uint32_t at = 0;
@@ -17,12 +18,13 @@ static uint32_t encode(struct wk_h2_conn *conn, struct wk_h2_lcore *lcore)
 
 	/* Room is certain: an encoder that runs out of it cannot be used again. */
 	if (list->text_b + BOUND_PER_FIELD * list->n + BOUND_FIXED + 1 > lcore->encoded_cap_b)
-		return 0;
+		return false;
 	if (!conn->table_emptied)
 		lcore->encoded[at++] = SIZE_UPDATE_0;
 	len = nghttp2_hd_deflate_hd(lcore->deflater, lcore->encoded + at, lcore->encoded_cap_b - at,
 				    list->nv, list->n);
-	return len < 0 ? 0 : at + (uint32_t)len;
+	*len_b = at + (uint32_t)len;
+	return len >= 0;
 }
 
 /* HEADERS and as many CONTINUATIONs as it takes. */
@@ -52,9 +54,9 @@ static uint32_t frame_block(struct wk_h2_lcore *lcore, const struct h2_block *bl
 uint32_t h2_reencode(struct wk_h2_conn *conn, const struct wk_h2_env *env,
 		     const struct h2_block *block)
 {
-	uint32_t len_b = encode(conn, env->lcore);
+	uint32_t len_b;
 
-	if (len_b == 0)
+	if (!encode(conn, env->lcore, &len_b))
 		return 0;
 	conn->table_emptied = true;
 	wk_count(env->stats, WK_CNT_REENCODED, 1);
