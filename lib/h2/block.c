@@ -139,18 +139,21 @@ static enum h2_step erase(struct h2_cut *cut, const struct h2_block *block, enum
 	return H2_NEXT;
 }
 
-static enum h2_step allow(struct h2_cut *cut, const struct h2_block *block)
+static enum h2_step allow(struct h2_cut *cut, const struct h2_block *block, int64_t length_b)
 {
 	struct wk_h2_conn *conn = cut->conn;
+	struct h2_stream *stream;
 	struct h2_ticket *ticket;
 
 	if (conn->streams.n >= cut->env->limits->streams)
 		return h2_fail(cut, WK_H2_E_MEMORY);
 	ticket = h2_ticket_keep(cut->env);
-	if (!h2_stream_add(&conn->streams, cut->env->mem, block->id, block->end_stream, ticket)) {
+	stream = h2_stream_add(&conn->streams, cut->env->mem, block->id, block->end_stream, ticket);
+	if (!stream) {
 		wk_mem_free(cut->env->mem, ticket);
 		return h2_fail(cut, WK_H2_E_MEMORY);
 	}
+	stream->left_b = length_b;
 	conn->allowed_calls++;
 	conn->forwarded_id = block->id;
 	return forward(cut, block);
@@ -167,7 +170,7 @@ static enum h2_step refuse(struct h2_cut *cut, const struct h2_block *block, enu
 	if (cut->env->hooks->refused)
 		cut->env->hooks->refused(cut->env->user, &refusal);
 	if (cut->env->passive)
-		return allow(cut, block);
+		return allow(cut, block, -1);
 	if (reason == WK_CALL_REFUSED_STREAMS)
 		code = WK_H2_REFUSED_STREAM;
 	else if (reason == WK_CALL_REFUSED_LIST)
@@ -206,7 +209,7 @@ static enum h2_step request(struct h2_cut *cut, const struct h2_block *block, en
 		return refuse(cut, block, scan, WK_CALL_REFUSED_STREAMS, &req.path);
 	env->hooks->decide(env->user, &req, &decision);
 	if (env->passive || decision.verdict == WK_H2_ALLOW)
-		return allow(cut, block);
+		return allow(cut, block, req.length_b);
 	if (decision.verdict == WK_H2_RESET)
 		return h2_fail(cut, WK_H2_E_POLICY);
 	error = h2_answer_deny(cut->conn, env, &req, &decision);
@@ -226,6 +229,8 @@ static enum h2_step trailers(struct h2_cut *cut, const struct h2_block *block,
 		return h2_fail(cut, WK_H2_E_TRAILERS);
 	if (list->over)
 		return h2_fail(cut, WK_H2_E_BLOCK_CAP);
+	if (!h2_stream_body(stream, 0, true) && !cut->env->passive)
+		return h2_fail(cut, WK_H2_E_LENGTH);
 	h2_stream_client_ended(&cut->conn->streams, cut->env->mem, stream);
 	return forward(cut, block);
 }

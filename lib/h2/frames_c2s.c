@@ -41,6 +41,18 @@ static enum wk_h2_error data_error(const struct wk_h2_conn *conn, const struct h
 	return WK_H2_E_OK;
 }
 
+/* A server may read a body to its content-length or to its end, and take the rest for something
+ * else. In a passive flow that is the server's business. */
+static bool body_ok(const struct h2_cut *cut, const struct h2_frame *f, struct h2_stream *stream)
+{
+	uint32_t pad_b = f->flags & H2_FLAG_PADDED ? 1u + cut->data[H2_FRAME_HDR_B] : 0;
+
+	if (h2_stream_body(stream, f->len_b - pad_b, f->flags & H2_FLAG_END_STREAM))
+		return true;
+	stream->left_b = -1;
+	return cut->env->passive;
+}
+
 static enum h2_step data_step(struct h2_cut *cut, const struct h2_frame *f)
 {
 	struct wk_h2_conn *conn = cut->conn;
@@ -55,6 +67,8 @@ static enum h2_step data_step(struct h2_cut *cut, const struct h2_frame *f)
 		return H2_MORE;
 	if (pad_b && cut->data[H2_FRAME_HDR_B] >= f->len_b)
 		return h2_fail(cut, WK_H2_E_PADDING);
+	if (stream && !body_ok(cut, f, stream))
+		return h2_fail(cut, WK_H2_E_LENGTH);
 	if (f->len_b == 0 && !end && !h2_charge(conn, cut->env))
 		return h2_fail(cut, WK_H2_E_FLOOD);
 	if (end && stream)

@@ -67,6 +67,7 @@ struct h2_stream {
 	bool answered;            /* response headers have gone to the client */
 	struct h2_ticket *ticket; /* what the call can be judged by again, or NULL */
 	int64_t granted_b;        /* WINDOW_UPDATEs of the client less the server's DATA */
+	int64_t left_b;           /* of the content-length, -1: there is none */
 };
 
 /* The open allowed streams, sorted by id: new ids are always the highest. */
@@ -316,8 +317,10 @@ void h2_revoked_overdue(struct wk_h2_conn *conn, const struct wk_h2_env *env);
 /* streams.c */
 struct h2_stream *h2_stream_find(struct h2_streams *streams, uint32_t id);
 /* ticket: taken over unless it fails; may be NULL. */
-bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended,
-		   struct h2_ticket *ticket);
+struct h2_stream *h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id,
+				bool client_ended, struct h2_ticket *ticket);
+/* More of the body, or the end of it. @return false when that is not what content-length says. */
+bool h2_stream_body(struct h2_stream *stream, uint32_t body_b, bool end);
 void h2_streams_free(struct h2_streams *streams, struct wk_mem *mem);
 void h2_stream_remove(struct h2_streams *streams, struct wk_mem *mem, struct h2_stream *stream);
 void h2_stream_client_ended(struct h2_streams *streams, struct wk_mem *mem,

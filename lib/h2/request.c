@@ -58,19 +58,20 @@ static enum wk_call_reason pseudo(const nghttp2_nv *nv, struct wk_h2_request *re
 }
 
 /* A request that ends with its HEADERS cannot have a body (8.1.1). */
-static bool content_length_ok(const nghttp2_nv *nv, bool end_stream)
+static bool content_length_ok(const nghttp2_nv *nv, bool end_stream, int64_t *length_b)
 {
-	bool zero = true;
+	int64_t value = 0;
 
 	for (size_t i = 0; i < nv->valuelen; i++) {
-		if (nv->value[i] < '0' || nv->value[i] > '9')
+		if (nv->value[i] < '0' || nv->value[i] > '9' || value > INT64_MAX / 10 - 1)
 			return false;
-		zero = zero && nv->value[i] == '0';
+		value = value * 10 + (nv->value[i] - '0');
 	}
-	return nv->valuelen > 0 && (zero || !end_stream);
+	*length_b = value;
+	return nv->valuelen > 0 && (value == 0 || !end_stream);
 }
 
-static enum wk_call_reason field(const nghttp2_nv *nv, bool end_stream, bool *has_length,
+static enum wk_call_reason field(const nghttp2_nv *nv, bool end_stream,
 				 struct wk_h2_request *request)
 {
 	if (!nghttp2_check_header_name(nv->name, nv->namelen))
@@ -85,10 +86,11 @@ static enum wk_call_reason field(const nghttp2_nv *nv, bool end_stream, bool *ha
 	if (is(nv->name, nv->namelen, "content-type"))
 		return set_once(&request->content_type, nv);
 	if (is(nv->name, nv->namelen, "content-length")) {
-		if (*has_length)
+		if (request->length_b >= 0)
 			return WK_CALL_REFUSED_TWICE;
-		*has_length = true;
-		return content_length_ok(nv, end_stream) ? WK_CALL_ALLOWED : WK_CALL_REFUSED_LENGTH;
+		return content_length_ok(nv, end_stream, &request->length_b)
+			       ? WK_CALL_ALLOWED
+			       : WK_CALL_REFUSED_LENGTH;
 	}
 	return WK_CALL_ALLOWED;
 }
@@ -106,8 +108,9 @@ enum wk_call_reason h2_request_parse(const struct h2_list *list, bool end_stream
 				     struct wk_h2_request *request)
 {
 	enum wk_call_reason first = WK_CALL_ALLOWED;
-	bool regular = false, has_length = false;
+	bool regular = false;
 
+	request->length_b = -1;
 	request->n_fields = list->n;
 	request->fields = list->nv;
 	/* Goes on after a fault: the observer wants the path of a refused request as well. */
@@ -121,7 +124,7 @@ enum wk_call_reason h2_request_parse(const struct h2_list *list, bool end_stream
 				fault = WK_CALL_REFUSED_ORDER;
 		} else {
 			regular = true;
-			fault = field(nv, end_stream, &has_length, request);
+			fault = field(nv, end_stream, request);
 		}
 		if (first == WK_CALL_ALLOWED)
 			first = fault;

@@ -23,23 +23,34 @@ struct h2_stream *h2_stream_find(struct h2_streams *streams, uint32_t id)
 	return NULL;
 }
 
-bool h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id, bool client_ended,
-		   struct h2_ticket *ticket)
+struct h2_stream *h2_stream_add(struct h2_streams *streams, struct wk_mem *mem, uint32_t id,
+				bool client_ended, struct h2_ticket *ticket)
 {
 	if (streams->n == streams->cap) {
 		uint32_t cap = streams->cap ? streams->cap * 2 : STREAMS_FIRST;
 		void *v = wk_mem_realloc(mem, streams->v, cap * sizeof(*streams->v));
 
 		if (!v)
-			return false;
+			return NULL;
 		streams->v = v;
 		streams->cap = cap;
 	}
-	streams->v[streams->n++] = (struct h2_stream){
+	streams->v[streams->n] = (struct h2_stream){
 		.id = id,
 		.client_ended = client_ended,
 		.ticket = ticket,
+		.left_b = -1,
 	};
+	return &streams->v[streams->n++];
+}
+
+bool h2_stream_body(struct h2_stream *stream, uint32_t body_b, bool end)
+{
+	if (stream->left_b < 0)
+		return true;
+	if (body_b > stream->left_b || (end && body_b != stream->left_b))
+		return false;
+	stream->left_b -= body_b;
 	return true;
 }
 

@@ -13,7 +13,7 @@
  * patched unless it has gone out already: then the decoder follows it, up to a limit.
  *
  * Knows no TCP and no policy. Owner: one lcore, that of `lcore`. Memory: about 700 bytes, the HPACK
- * decoder (1.3 to 16 KiB), 24 bytes an open stream and about 64 a waiting reply, from env->mem. */
+ * decoder (1.3 to 16 KiB), 32 bytes an open stream and about 64 a waiting reply, from env->mem. */
 #pragma once
 
 #include <stdbool.h>
@@ -69,6 +69,7 @@ enum wk_h2_code {
 	X(MEMORY, h2_memory, "out of memory for the connection's state")                           \
 	X(SERVER, h2_server, "the server's frames cannot be followed")                             \
 	X(HOLD_TIME, hdr_timeout, "a frame or header block that took too long to complete")        \
+	X(LENGTH, h2_length, "DATA that does not come to the content-length")                      \
 	X(POLICY, h2_policy, "a denied call, and the policy wants the connection reset")
 
 #define WK_H2_ERROR_ENUM(sym, key, text) WK_H2_E_##sym,
@@ -111,6 +112,7 @@ struct wk_h2_request {
 	struct wk_h2_str scheme;
 	struct wk_h2_str authority;
 	struct wk_h2_str content_type;
+	int64_t length_b;  /* content-length, -1 for none */
 	uint32_t n_fields; /* of the whole list, pseudo-header fields included */
 	const void *fields;
 };

@@ -360,6 +360,7 @@ static const struct block_case {
 	REFUSED("proxy-connection", BASE "\0\x10proxy-connection\x01" "x", HOP),
 	REFUSED("te gzip", BASE "\0\x02te\x04gzip", TE),
 	REFUSED("a length that is none", BASE "\x0f\x0d\x02" "5x", LENGTH),
+	REFUSED("a length beyond all numbers", BASE "\x0f\x0d\x14" "99999999999999999999", LENGTH),
 	REFUSED("two lengths", BASE "\x0f\x0d\x01" "5\x0f\x0d\x01" "5", TWICE),
 	REFUSED("connect", "\0\x07:method\x07" "CONNECT\x86" PATH, CONNECT),
 	REFUSED("a method that is none", "\0\x07:method\x04PO T\x86" PATH, VALUE),
@@ -477,6 +478,65 @@ static int set_always(void **state)
 	return 0;
 }
 
+/* DATA behind a content-length of 5. */
+static const struct body_case {
+	const char *name;
+	struct {
+		uint8_t type; /* 0 DATA, 1 trailers */
+		uint8_t flags;
+		uint8_t len_b;
+		uint8_t pad_b;
+	} frames[3];
+	uint32_t pass; /* so many frames reach the server */
+	bool fault;
+} bodies[] = {
+	{ "all at once", { { 0, 1, 5, 0 } }, 1, false },
+	{ "in two frames", { { 0, 0, 2, 0 }, { 0, 1, 3, 0 } }, 2, false },
+	{ "with padding", { { 0, 8, 5, 4 }, { 0, 9, 0, 3 } }, 2, false },
+	{ "and trailers", { { 0, 0, 5, 0 }, { 1, 5, 0, 0 } }, 2, false },
+	{ "not yet whole", { { 0, 0, 4, 0 } }, 1, false },
+	{ "one byte more", { { 0, 1, 6, 0 } }, 0, true },
+	{ "more in a later frame", { { 0, 0, 5, 0 }, { 0, 1, 1, 0 } }, 1, true },
+	{ "one byte less", { { 0, 1, 4, 0 } }, 0, true },
+	{ "padding is not body", { { 0, 9, 4, 1 } }, 0, true },
+	{ "an end without the rest", { { 0, 0, 2, 0 }, { 0, 1, 0, 0 } }, 1, true },
+	{ "trailers too early", { { 0, 0, 4, 0 }, { 1, 5, 0, 0 } }, 1, true },
+};
+
+static void run_body(struct h2_kit *kit, const void *arg)
+{
+	static const char head[] = BASE "\x0f\x0d\x01"
+					"5";
+	const struct body_case *c = arg;
+	uint32_t got;
+
+	start(kit);
+	h2_kit_frame(kit, WK_C2S, 1, 4, 1, head, sizeof(head) - 1);
+	for (size_t i = 0; i < 3 && (i == 0 || c->frames[i].flags != 0 || c->frames[i].len_b != 0);
+	     i++) {
+		uint8_t payload[16] = { 0 };
+		size_t n = (size_t)c->frames[i].len_b + c->frames[i].pad_b;
+
+		if (c->frames[i].flags & 8) {
+			payload[0] = c->frames[i].pad_b;
+			n++;
+		}
+		h2_kit_frame(kit, WK_C2S, c->frames[i].type, c->frames[i].flags, 1, payload, n);
+	}
+	if (wk_h2_error(kit->conn) != (c->fault ? WK_H2_E_LENGTH : WK_H2_E_OK))
+		fail_msg("%s: %s", c->name, wk_h2_error_key(wk_h2_error(kit->conn)));
+	got = h2_kit_count(kit, WK_C2S, -1, 1) - 1; /* the request itself */
+	if (got != c->pass)
+		fail_msg("%s: %u frames at the server, not %u", c->name, got, c->pass);
+}
+
+static void a_body_comes_to_its_length_or_ends_the_connection(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+		h2_case_run(run_body, &bodies[i]);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -489,6 +549,7 @@ int main(void)
 		cmocka_unit_test(the_size_update_leads_the_first_block_only),
 		cmocka_unit_test(blocks_are_read_as_the_rules_say),
 		cmocka_unit_test(a_body_that_cannot_come_is_malformed),
+		cmocka_unit_test(a_body_comes_to_its_length_or_ends_the_connection),
 	};
 	static const struct CMUnitTest more[] = {
 		cmocka_unit_test(nothing_of_a_clients_encoding_reaches_the_server),
