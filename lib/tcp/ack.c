@@ -159,6 +159,7 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	/* News is what the sender can see: growth of less than a unit of the scale is none, and an
 	 * ACK without news looks like a duplicate. */
 	wnd = window_raw(c->flow, dir);
+	news->acked |= data_resume(c, rdir);
 	edge_refresh(c, rdir, half);
 	news->edge = window_raw(c->flow, dir) != wnd;
 	news->capped = half_plain(half) &&

@@ -195,6 +195,19 @@ struct wk_tcp_ooo *ooo_pop(struct wk_tcp_half *half, uint64_t upto)
 	return ooo;
 }
 
+void ooo_put_back(struct wk_tcp_half *half, struct wk_tcp_ooo *ooo)
+{
+	uint32_t done_b = (uint32_t)(half->e_in + half->held_len_b - ooo->in_off);
+
+	ooo->in_off += done_b;
+	ooo->len_b -= done_b;
+	memmove(ooo->bytes, ooo->bytes + done_b, ooo->len_b);
+	ooo->next = half->ooo;
+	half->ooo = ooo;
+	half->ooo_b += (uint32_t)sizeof(*ooo) + ooo->cap_b;
+	half->n_ooo++;
+}
+
 void hold_free(struct wk_tcp_half *half, struct wk_mem *mem)
 {
 	struct wk_tcp_ooo *ooo;

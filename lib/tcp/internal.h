@@ -178,6 +178,8 @@ bool ooo_has(const struct wk_tcp_half *half, uint64_t in, uint32_t len_b);
 bool ooo_insert(struct ctx *c, struct wk_tcp_half *half, uint64_t in, const uint8_t *data,
 		uint32_t len_b, bool gone);
 struct wk_tcp_ooo *ooo_pop(struct wk_tcp_half *half, uint64_t upto);
+/* The reverse, of what has not become in order yet: some of it. */
+void ooo_put_back(struct wk_tcp_half *half, struct wk_tcp_ooo *ooo);
 void hold_free(struct wk_tcp_half *half, struct wk_mem *mem);
 
 /* again.c: emits [from, to) because its sender has sent src again, as far as that may be answered.
@@ -246,6 +248,10 @@ bool edge_refresh(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half);
 /* data.c */
 void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		const struct ack_news *news);
+
+/* What waited in front of a full ledger goes on as far as there is room again. @return true if its
+ * sender has more acknowledged than before. */
+bool data_resume(struct ctx *c, enum wk_dir dir);
 
 /* consume.c */
 /* Shows the judge data[len_b] at `in` (which meets the end of the held bytes) and carries out what

@@ -88,7 +88,8 @@ static bool block_at(const struct wk_tcp_half *acked, uint64_t at, struct span *
 {
 	*span = (struct span){ 0, 0 };
 	for (const struct wk_tcp_ooo *ooo = acked->ooo; ooo; ooo = ooo->next) {
-		if (ooo->gone)
+		/* Nothing is missing before one that waits for room. */
+		if (ooo->gone || ooo->in_off <= acked->e_in + acked->held_len_b)
 			continue;
 		if (ooo->in_off != span->to) {
 			if (span->to > at)

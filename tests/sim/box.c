@@ -384,7 +384,8 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 		check_in(&box->check, pkt->dir, &own);
 	if (belongs == FOLLOWED) {
 		follow_mode(box);
-		note_waiting(box, pkt->dir);
+		note_waiting(box, WK_C2S);
+		note_waiting(box, WK_S2C);
 		result = pass(box, pkt->dir, &seg, forged);
 	} else if (box->cfg.passive) {
 		result = (struct wk_tcp_result){ .reason = WK_FWD_GUARDED };

@@ -94,6 +94,48 @@ static void many_connections_that_pile_up_leave_room_for_others(void **state)
 		wk_tcp_fini(&flows[f], &w->env);
 }
 
+/* Small frames behind a hole, as many as fit into `segments` of them. */
+static uint32_t pile_up(struct world *w, uint32_t segments)
+{
+	static const char frames[] = "p123456789p123456789p123456789p123456789p123456789";
+	uint32_t seq = w->c_seq + 1;
+
+	for (uint32_t i = 0; i < segments; i++) {
+		give(w, WK_C2S, seq, WK_TCP_ACK, frames);
+		assert_int_equal(w->result.reason, WK_ABSORB_OOO);
+		seq += (uint32_t)sizeof(frames) - 1;
+	}
+	return seq;
+}
+
+/* They all come at once when the hole closes. The rest goes on as the server acknowledges. */
+static void frames_that_waited_are_read_as_far_as_there_is_room(void **state)
+{
+	struct world *w = *state;
+	const struct wk_tcp_half *half = &w->flow.half[WK_C2S];
+	uint64_t judged_in;
+	uint32_t end;
+
+	w->limits.ledger_records = 8;
+	end = pile_up(w, 120);
+	give(w, WK_C2S, w->c_seq, WK_TCP_ACK, "x");
+	w->c_seq = end;
+	while (half->ooo) {
+		assert_in_range(half->n_recs, 8, 8 + 1500 / FRAME + 1);
+		judged_in = half->e_in;
+		ack_from_server(w, wk_seq_wrap(half->isn, half->nxt_out));
+		/* The client learns of it all the same, and of nothing else. */
+		assert_int_equal(w->result.verdict, WK_TCP_FORWARD);
+		assert_int_equal(w->result.edits, 0);
+		assert_int_not_equal(w->n_sent, 0);
+		assert_true(half->e_in > judged_in);
+	}
+	assert_int_equal(half->e_in, 6002);
+	assert_int_equal(ack_from_server(w, end)->verdict, WK_TCP_FORWARD);
+	assert_int_equal(used_b(w), 0);
+	assert_int_equal(from_client(w, "x")->verdict, WK_TCP_FORWARD);
+}
+
 /* Small frames with bytes between them, and a server that acknowledges nothing. */
 static uint32_t fill_ledger(struct world *w, uint32_t frames)
 {
@@ -255,6 +297,7 @@ int main(void)
 		world_test(a_row_of_segments_behind_one_hole_takes_few_records),
 		world_test(many_connections_that_pile_up_leave_room_for_others),
 		world_test(frames_that_are_not_acknowledged_are_bounded_in_number_and_memory),
+		world_test(frames_that_waited_are_read_as_far_as_there_is_room),
 		world_test(many_connections_with_full_ledgers_leave_room_for_others),
 		cmocka_unit_test(
 			replies_that_are_not_acknowledged_are_bounded_in_number_and_memory),
