@@ -363,6 +363,7 @@ ENDED = {
     "6.9.1 a window of a stream beyond 2^31-1",
     "8.1 trailers that do not end the stream",
     "8.1 trailers with a pseudo-header",
+    "8.1.1 content-length above the body",
     "7541 4.2 three size updates",
     "7541 5.1 an integer longer than need be",
     "7541 5.2 Huffman padding of a byte",
