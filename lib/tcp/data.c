@@ -307,6 +307,8 @@ static bool drain_one(struct ctx *c, enum wk_dir dir, const struct wk_tcp_ooo *o
 	uint64_t in = half->e_in + half->held_len_b;
 	struct src src = { ooo->in_off, ooo->bytes, ooo->len_b };
 	bool held = half->held_len_b > 0;
+	/* What has gone on its receiver may acknowledge: it is read at once. */
+	bool bounded = dir == WK_C2S && !ooo->gone && !ooo->touched;
 	uint32_t n;
 
 	/* The held bytes may be a later copy of some that have gone on. */
@@ -314,7 +316,7 @@ static bool drain_one(struct ctx *c, enum wk_dir dir, const struct wk_tcp_ooo *o
 		half->gone_in = end;
 	if (end <= in)
 		return true;
-	for (; in < end && !drain_is_full(c, half); in += n) {
+	for (; in < end && !(bounded && drain_is_full(c, half)); in += n) {
 		n = end - in < DRAIN_B ? (uint32_t)(end - in) : DRAIN_B;
 		if (!consume_waited(c, dir, ooo, in, n))
 			return false;
