@@ -44,7 +44,7 @@ static void learn_code(nghttp2_hd_deflater *deflater, unsigned int byte)
 		bits--;
 	bits -= 5 * ZEROS;
 	for (uint32_t i = 0; i < bits; i++)
-		code = code << 1 | (out[at + i / 8] >> (7 - i % 8) & 1u);
+		code = code << 1 | ((uint32_t)out[at + i / 8] >> (7 - i % 8) & 1u);
 	huff_code[byte] = code;
 	huff_bits[byte] = bits;
 }

@@ -143,6 +143,20 @@ static void false_reports_hide_no_loss(void **state)
 	assert_sent(w, 0, WK_S2C, at + REPLY_B, w->c_seq, REPLY REPLY);
 }
 
+static void what_the_receiver_throws_away_is_sent_again(void **state)
+{
+	struct world *w = *state;
+	uint32_t at = replies(w, 4);
+
+	client_has(w, at, 0, BLOCKS({ at + REPLY_B, at + 4 * REPLY_B }), 1);
+	assert_sent(w, 0, WK_S2C, at, w->c_seq, REPLY);
+	client_has(w, at, 1, NULL, 0);
+	for (unsigned int i = 0; i < 3; i++)
+		client_has(w, at, 1, NULL, 0);
+	assert_int_equal(w->n_sent, 1);
+	assert_sent(w, 0, WK_S2C, at + REPLY_B, w->c_seq, REPLY REPLY REPLY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +167,7 @@ int main(void)
 		sack_world_test(after_a_timeout_each_acknowledgement_brings_two_packets),
 		world_test(what_went_out_since_is_left_alone),
 		sack_world_test(false_reports_hide_no_loss),
+		sack_world_test(what_the_receiver_throws_away_is_sent_again),
 	};
 
 	return cmocka_run_group_tests_name("tcp_repair", tests, NULL, NULL);
