@@ -21,8 +21,10 @@ static enum wk_h2_error shape_error(const struct h2_frame *f)
 		on_stream = true;
 		break;
 	case H2_SETTINGS:
-		if (f->id != 0 || f->len_b % 6 != 0 || ((f->flags & H2_FLAG_ACK) && f->len_b > 0))
+		if (f->id != 0)
 			return WK_H2_E_SETTINGS;
+		if (f->len_b % 6 != 0 || ((f->flags & H2_FLAG_ACK) && f->len_b > 0))
+			return WK_H2_E_FRAME_SIZE;
 		break;
 	case H2_PING:
 		length = 8;
@@ -68,7 +70,7 @@ static enum wk_h2_error settings_frame(struct h2_cut *cut, const struct h2_frame
 	if (f->flags & H2_FLAG_ACK)
 		return h2_settings_client_ack(conn, cut->env);
 	error = h2_settings_client(conn, cut->env, payload, f->len_b);
-	if (error != WK_H2_E_SETTINGS)
+	if (error == WK_H2_E_OK)
 		conn->c2s_state = H2_C2S_FRAMES;
 	return error;
 }
@@ -87,7 +89,7 @@ static enum wk_h2_error window_frame(struct wk_h2_conn *conn, const struct h2_fr
 	if (!granted_b)
 		return WK_H2_E_OK;
 	*granted_b += increment_b;
-	return initial_b + *granted_b > H2_ID_MASK ? WK_H2_E_WINDOW : WK_H2_E_OK;
+	return initial_b + *granted_b > H2_ID_MASK ? WK_H2_E_FLOW_CONTROL : WK_H2_E_OK;
 }
 
 /* What the frame does to our view of the connection. *keep: whether the server may see it. */

@@ -29,6 +29,8 @@ static enum wk_h2_code code_of(enum wk_h2_error error)
 	switch (error) {
 	case WK_H2_E_FRAME_SIZE:
 		return WK_H2_FRAME_SIZE_ERROR;
+	case WK_H2_E_FLOW_CONTROL:
+		return WK_H2_FLOW_CONTROL_ERROR;
 	case WK_H2_E_STREAM_CLOSED:
 		return WK_H2_STREAM_CLOSED;
 	case WK_H2_E_HPACK:

@@ -67,9 +67,9 @@ static void note_table(struct h2_note *note, uint32_t value)
 	note->table_last_b = value;
 }
 
-/* @return false for a value that is not allowed. *max_frame_b grows with the frame's. */
-static bool read_settings(const uint8_t *payload, uint32_t len_b, struct h2_note *note,
-			  uint32_t *max_frame_b)
+/* @return what is wrong with a value (RFC 9113 6.5.2). *max_frame_b grows with the frame's. */
+static enum wk_h2_error read_settings(const uint8_t *payload, uint32_t len_b, struct h2_note *note,
+				      uint32_t *max_frame_b)
 {
 	*note = (struct h2_note){ H2_ABSENT, H2_ABSENT, H2_ABSENT, H2_ABSENT };
 	for (uint32_t at = 0; at + SETTING_B <= len_b; at += SETTING_B) {
@@ -77,7 +77,7 @@ static bool read_settings(const uint8_t *payload, uint32_t len_b, struct h2_note
 		uint32_t value = h2_get32(payload + at + 2);
 
 		if (!value_ok(id, value))
-			return false;
+			return id == INITIAL_WINDOW_SIZE ? WK_H2_E_FLOW_CONTROL : WK_H2_E_SETTINGS;
 		if (id == HEADER_TABLE_SIZE)
 			note_table(note, value);
 		else if (id == MAX_CONCURRENT_STREAMS)
@@ -87,7 +87,7 @@ static bool read_settings(const uint8_t *payload, uint32_t len_b, struct h2_note
 		else if (id == MAX_FRAME_SIZE && value > *max_frame_b)
 			*max_frame_b = value;
 	}
-	return true;
+	return WK_H2_E_OK;
 }
 
 enum wk_h2_error h2_settings_client(struct wk_h2_conn *conn, const struct wk_h2_env *env,
@@ -95,9 +95,10 @@ enum wk_h2_error h2_settings_client(struct wk_h2_conn *conn, const struct wk_h2_
 {
 	uint32_t unused = 0;
 	struct h2_note note;
+	enum wk_h2_error error = read_settings(payload, len_b, &note, &unused);
 
-	if (!read_settings(payload, len_b, &note, &unused))
-		return WK_H2_E_SETTINGS;
+	if (error != WK_H2_E_OK)
+		return error;
 	if (note.window_b != H2_ABSENT)
 		conn->window_b = note.window_b;
 	return push(&conn->client_notes, env->mem, &note, WK_H2_E_FLOOD);
@@ -112,7 +113,7 @@ enum wk_h2_error h2_settings_server(struct wk_h2_conn *conn, const struct wk_h2_
 	uint32_t cap = clamped ? H2_TABLE_DEFAULT_B : H2_ID_MASK;
 	struct h2_note note;
 
-	if (!read_settings(payload, len_b, &note, &conn->max_frame_b))
+	if (read_settings(payload, len_b, &note, &conn->max_frame_b) != WK_H2_E_OK)
 		return WK_H2_E_SERVER;
 	if (note.table_last_b != H2_ABSENT) {
 		note.table_min_b = note.table_min_b > cap ? cap : note.table_min_b;

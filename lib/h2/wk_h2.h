@@ -59,7 +59,8 @@ enum wk_h2_code {
 	X(STREAM_CLOSED, h2_stream_closed, "a frame on a half-closed stream")                      \
 	X(SETTINGS, h2_settings, "a SETTINGS frame or value that is not allowed")                  \
 	X(PUSH, h2_push, "PUSH_PROMISE from a client")                                             \
-	X(WINDOW, h2_window, "WINDOW_UPDATE of zero, or beyond the largest window")                \
+	X(WINDOW, h2_window, "WINDOW_UPDATE of zero")                                              \
+	X(FLOW_CONTROL, h2_flow_control, "a window beyond the largest")                            \
 	X(HPACK, hpack_error, "a header block that does not decode")                               \
 	X(TABLE_CAP, hpack_table_cap, "a header table above its limit")                            \
 	X(BLOCK_CAP, hdr_block_cap, "a header block above its limit")                              \

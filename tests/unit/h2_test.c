@@ -194,17 +194,17 @@ static const struct table_case cases[] = {
 	{ "push_promise_of_a_client_is_an_error",
 	  { C(PUSH, EH, 1, "\0\0\0\2\x88") }, WK_H2_E_PUSH, "", "" },
 	{ "settings_of_an_odd_length_are_an_error",
-	  { C(SETT, 0, 0, "\0\4\0\0\0") }, WK_H2_E_SETTINGS, "", "" },
+	  { C(SETT, 0, 0, "\0\4\0\0\0") }, WK_H2_E_FRAME_SIZE, "", "" },
 	{ "settings_on_a_stream_are_an_error",
 	  { C(SETT, 0, 3, "") }, WK_H2_E_SETTINGS, "", "" },
 	{ "a_settings_ack_with_payload_is_an_error",
-	  { C(SETT, 1, 0, "\0\4\0\0\0\1") }, WK_H2_E_SETTINGS, "", "" },
+	  { C(SETT, 1, 0, "\0\4\0\0\0\1") }, WK_H2_E_FRAME_SIZE, "", "" },
 	{ "a_settings_ack_of_nothing_is_an_error",
 	  { C(SETT, 1, 0, "") }, WK_H2_E_SETTINGS, "", "" },
 	{ "enable_push_of_two_is_an_error",
 	  { C(SETT, 0, 0, "\0\2\0\0\0\2") }, WK_H2_E_SETTINGS, "", "" },
 	{ "an_initial_window_above_its_limit_is_an_error",
-	  { C(SETT, 0, 0, "\0\4\x80\0\0\0") }, WK_H2_E_SETTINGS, "", "" },
+	  { C(SETT, 0, 0, "\0\4\x80\0\0\0") }, WK_H2_E_FLOW_CONTROL, "", "" },
 	{ "a_max_frame_size_below_its_limit_is_an_error",
 	  { C(SETT, 0, 0, "\0\5\0\0\x3f\xff") }, WK_H2_E_SETTINGS, "", "" },
 	{ "a_window_update_of_zero_is_an_error",
@@ -216,12 +216,12 @@ static const struct table_case cases[] = {
 	{ "a_window_of_a_stream_beyond_its_limit_is_an_error",
 	  { C(HEAD, EH, 1, ALLOWED), C(WIND, 0, 1, "\x7f\xff\0\0"), S(DATA, 0, 1, "12345"),
 	    C(WIND, 0, 1, "\0\0\0\6") },
-	  WK_H2_E_WINDOW, "H1 W1", "D1" },
+	  WK_H2_E_FLOW_CONTROL, "H1 W1", "D1" },
 	{ "the_window_of_the_connection_beyond_its_limit_is_an_error",
-	  { C(WIND, 0, 0, "\x7f\xff\0\0"), C(WIND, 0, 0, ONE) }, WK_H2_E_WINDOW, "W0", "" },
+	  { C(WIND, 0, 0, "\x7f\xff\0\0"), C(WIND, 0, 0, ONE) }, WK_H2_E_FLOW_CONTROL, "W0", "" },
 	{ "the_initial_window_counts",
 	  { C(SETT, 0, 0, "\0\4\x7f\xff\xff\xff"), C(HEAD, EH, 1, ALLOWED), C(WIND, 0, 1, ONE) },
-	  WK_H2_E_WINDOW, "S0 H1", "" },
+	  WK_H2_E_FLOW_CONTROL, "S0 H1", "" },
 	{ "a_window_update_of_three_bytes_is_an_error",
 	  { C(WIND, 0, 0, "\0\0\1") }, WK_H2_E_FRAME_SIZE, "", "" },
 	{ "a_priority_of_four_bytes_is_an_error",
@@ -457,6 +457,42 @@ static void the_farewell_names_the_highest_stream_of_the_server(void **state)
 	h2_case_run(run_farewell, NULL);
 }
 
+/* RFC 9113 4.2, 6.5, 6.5.2, 6.9, 6.9.1. */
+static const struct goodbye {
+	uint8_t type, flags, id;
+	const char *payload;
+	uint32_t len_b;
+	enum wk_h2_code code;
+} goodbyes[] = {
+	{ 4, 0, 0, "\0\4\0\0\0", 5, WK_H2_FRAME_SIZE_ERROR },
+	{ 4, 1, 0, "\0\4\0\0\0\1", 6, WK_H2_FRAME_SIZE_ERROR },
+	{ 4, 0, 1, "", 0, WK_H2_PROTOCOL_ERROR },
+	{ 4, 0, 0, "\0\2\0\0\0\2", 6, WK_H2_PROTOCOL_ERROR },
+	{ 4, 0, 0, "\0\4\x80\0\0\0", 6, WK_H2_FLOW_CONTROL_ERROR },
+	{ 8, 0, 0, "\0\0\0\0", 4, WK_H2_PROTOCOL_ERROR },
+	{ 8, 0, 0, "\x7f\xff\xff\xff", 4, WK_H2_FLOW_CONTROL_ERROR },
+};
+
+static void run_goodbye(struct h2_kit *kit, const void *arg)
+{
+	const struct goodbye *c = arg;
+	uint8_t buf[64];
+
+	h2_kit_start(kit);
+	h2_kit_frame(kit, WK_C2S, c->type, c->flags, c->id, c->payload, c->len_b);
+	assert_true(kit->ended);
+	assert_int_equal(wk_h2_farewell(kit->conn, buf, sizeof(buf)), 17);
+	assert_int_equal(buf[3], 7);
+	assert_int_equal(buf[16], c->code);
+}
+
+static void the_farewell_has_the_code_of_the_rule_that_was_broken(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(goodbyes) / sizeof(goodbyes[0]); i++)
+		h2_case_run(run_goodbye, &goodbyes[i]);
+}
+
 static void run_extent(struct h2_kit *kit, const void *arg)
 {
 	struct wk_op_list ops;
@@ -543,6 +579,7 @@ int main(void)
 		cmocka_unit_test(passive_mode_changes_nothing),
 		cmocka_unit_test(a_verdict_of_reset_ends_the_connection),
 		cmocka_unit_test(the_farewell_names_the_highest_stream_of_the_server),
+		cmocka_unit_test(the_farewell_has_the_code_of_the_rule_that_was_broken),
 		cmocka_unit_test(the_distance_to_the_next_boundary_is_told),
 	};
 	enum { N = sizeof(cases) / sizeof(cases[0]), M = sizeof(others) / sizeof(others[0]) };
