@@ -233,6 +233,28 @@ static struct wk_worker_port *port_of(struct wk_worker *worker, uint16_t port_id
 	return port;
 }
 
+/* Tells the inspector what it is going to get. Packets that another worker owns are among them:
+ * they cost a look-up that finds nothing. */
+static void announce(struct wk_worker *worker, const struct wk_pkt *pkts,
+		     const struct wk_acl_verdict *verdicts, uint16_t n,
+		     const struct wk_worker_port *from)
+{
+	struct wk_inspect_next next[WK_BURST_MAX];
+	uint32_t guarded = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct wk_worker_port *port = from;
+
+		if (verdicts[i].action != WK_ACL_GUARD)
+			continue;
+		if (!port)
+			port = port_of(worker, pkts[i].m->port);
+		next[guarded++] = (struct wk_inspect_next){ &pkts[i], port->wire, port->dir };
+	}
+	if (guarded > 1)
+		wk_inspect_ahead(worker->inspect, next, guarded);
+}
+
 /* The whole way, from one port to the other. from: NULL when they were taken from our ring. */
 static void burst(struct wk_worker *worker, struct rte_mbuf **mbufs, uint16_t n,
 		  struct wk_worker_port *from)
@@ -242,6 +264,7 @@ static void burst(struct wk_worker *worker, struct rte_mbuf **mbufs, uint16_t n,
 
 	wk_pkt_parse_burst(mbufs, n, pkts);
 	wk_acl_classify_burst(worker->snapshot->acl, pkts, n, verdicts);
+	announce(worker, pkts, verdicts, n, from);
 	for (uint16_t i = 0; i < n; i++) {
 		const struct wk_worker_port *port = from ? from : port_of(worker, mbufs[i]->port);
 

@@ -91,6 +91,15 @@ struct wk_flow_entry *wk_flow_next(struct wk_flow_table *table, uint32_t *pos);
  * caller polls late. */
 #define WK_FLOW_TICK_NS 65536u
 void wk_flow_arm(struct wk_flow_table *table, struct wk_flow_entry *entry, uint64_t due_ns);
+/* Arms it unless it is due earlier already: a deadline that every packet moves away is looked at
+ * again when its old time comes. That saves the packets the neighbours in the wheel, which are
+ * anywhere in memory. */
+static inline void wk_flow_arm_by(struct wk_flow_table *table, struct wk_flow_entry *entry,
+				  uint64_t due_ns)
+{
+	if (due_ns < entry->due_ns)
+		wk_flow_arm(table, entry, due_ns);
+}
 /* Takes one due entry off the wheel (disarmed). @return NULL if none is due at now. */
 struct wk_flow_entry *wk_flow_due(struct wk_flow_table *table, uint64_t now_ns);
 /* wk_flow_due has nothing before this (a lower bound; UINT64_MAX when nothing is armed). */

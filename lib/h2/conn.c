@@ -2,6 +2,8 @@
 /* One connection: its life, and the loop that judges bytes. */
 #include "h2_priv.h"
 
+#define LINE_B 64u /* of the processor's caches */
+
 const struct wk_h2_limits wk_h2_limits_default = {
 	.block_b = 64 * 1024,
 	.continuations = 64,
@@ -50,6 +52,12 @@ void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem)
 	h2_answers_above(conn, mem, 0);
 	h2_streams_free(&conn->streams, mem);
 	wk_mem_free(mem, conn);
+}
+
+void wk_h2_prefetch(const struct wk_h2_conn *conn)
+{
+	for (size_t off = 0; off < sizeof(*conn); off += LINE_B)
+		__builtin_prefetch((const uint8_t *)conn + off);
 }
 
 /* Between the client's frames nothing is ever half covered: a header block is covered whole. */

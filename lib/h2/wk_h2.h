@@ -187,6 +187,9 @@ void wk_h2_lcore_free(struct wk_h2_lcore *lcore, struct wk_mem *mem);
 struct wk_h2_conn *wk_h2_create(const struct wk_h2_env *env);
 void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem);
 
+/* Has the processor fetch what the next feed will look at. */
+void wk_h2_prefetch(const struct wk_h2_conn *conn);
+
 /* Has memory that wk_h2_fold could give back, at the price of making it anew at the next call. */
 bool wk_h2_awake(const struct wk_h2_conn *conn);
 /* Packs what is kept between header blocks: worth it after a while without any. Where it cannot,

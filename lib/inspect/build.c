@@ -12,6 +12,7 @@
 
 #include "inspect_impl.h"
 
+#define PLAIN_V4_B          (sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr))
 #define ECN_MASK            0x03u
 #define TTL_OWN             64u
 #define STRAY_RSTS_PER_S    1000u
@@ -56,7 +57,11 @@ void wk_insp_tmpl_learn(struct wk_insp_tmpl *tmpl, const struct wk_pkt *pkt)
 		return;
 	tmpl->len_b = (uint8_t)len_b;
 	tmpl->l3_off = (uint8_t)pkt->l3_off;
-	memcpy(tmpl->bytes, pkt->frame, len_b);
+	/* Without tags, a length that the compiler knows: a copy of any length costs 40 cycles. */
+	if (len_b == PLAIN_V4_B)
+		memcpy(tmpl->bytes, pkt->frame, PLAIN_V4_B);
+	else
+		memcpy(tmpl->bytes, pkt->frame, len_b);
 	if (*ttl_of(tmpl) < ttl)
 		*ttl_of(tmpl) = ttl;
 }

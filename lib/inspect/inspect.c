@@ -89,6 +89,7 @@ void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 {
 	wk_tcp_fini(&flow->tcp, &inspect->tcp_env);
 	drop_h2(inspect, flow);
+	wk_insp_ahead_forget(inspect);
 	wk_flow_del(inspect->table, &flow->entry);
 	wk_count(inspect->stats, WK_CNT_FLOWS_CLOSED, 1);
 }
@@ -190,7 +191,7 @@ static enum wk_reason input(struct wk_inspect *inspect, struct wk_insp_flow *flo
 		wk_insp_event_conn(inspect, flow, &flow->entry.key, reason);
 	wk_insp_shed(inspect, flow);
 	wk_insp_rest(inspect, flow);
-	wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
+	wk_flow_arm_by(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 	return reason;
 }
 
@@ -242,7 +243,7 @@ static enum wk_reason way(struct wk_inspect *inspect)
 	if (inspect->pkt->flags & WK_PKT_F_FRAG)
 		return strict ? WK_DROP_FRAG : WK_FWD_GUARDED;
 	wk_flow_key_fill(&key, inspect->pkt, inspect->wire, inspect->dir);
-	flow = (struct wk_insp_flow *)wk_flow_lookup(inspect->table, &key);
+	flow = wk_insp_find(inspect, &key);
 	strict |= flow && !flow->passive;
 	if (flow && !wk_insp_over(flow))
 		return sound(inspect, strict, &seg, &reason)

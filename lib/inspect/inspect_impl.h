@@ -64,6 +64,14 @@ struct wk_insp_bucket {
 	uint32_t tokens;
 };
 
+/* What wk_inspect_ahead has found. Valid until a flow is forgotten: an entry never moves. */
+struct wk_insp_ahead {
+	uint32_t n;
+	uint32_t at;
+	const struct wk_pkt *pkt[WK_INSPECT_AHEAD_MAX];
+	struct wk_insp_flow *flow[WK_INSPECT_AHEAD_MAX]; /* NULL: none, then */
+};
+
 struct wk_inspect {
 	/* The call at hand. */
 	struct wk_insp_flow *flow;
@@ -100,6 +108,7 @@ struct wk_inspect {
 	struct wk_h2_lcore *lcore;
 	struct wk_policy_scratch *scratch;
 	void *arena;
+	struct wk_insp_ahead ahead;
 };
 
 /* The reference that a denied client reads: "%04x-%06x" of these two. */
@@ -138,6 +147,15 @@ void wk_insp_edit(struct wk_inspect *inspect, const struct wk_tcp_result *result
  * segment. A flow that cannot be guarded is forgotten, and the packet is a stray. */
 enum wk_reason wk_insp_follow(struct wk_inspect *inspect, struct wk_insp_flow *flow,
 			      const struct wk_tcp_seg *seg, const struct wk_flow_key *key);
+
+/* ahead.c */
+/* The flow of the packet at hand, NULL if there is none. */
+struct wk_insp_flow *wk_insp_find(struct wk_inspect *inspect, const struct wk_flow_key *key);
+/* A flow is about to be forgotten. */
+static inline void wk_insp_ahead_forget(struct wk_inspect *inspect)
+{
+	inspect->ahead.n = 0;
+}
 
 /* gap.c */
 /* Was the flow's address not guarded for a while since its last packet? */

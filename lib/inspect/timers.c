@@ -27,6 +27,11 @@ static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 	uint64_t resets = inspect->stats->counter[WK_CNT_FLOWS_RESET];
 	bool alive;
 
+	/* Packets have moved it away since it was armed. */
+	if (inspect->tcp_env.now_ns < wk_insp_deadline(inspect, flow)) {
+		wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
+		return;
+	}
 	alive = !flow->dead && wk_tcp_timer(&flow->tcp, &inspect->tcp_env);
 	if (inspect->stats->counter[WK_CNT_FLOWS_RESET] != resets)
 		wk_insp_event_conn(inspect, flow, &flow->entry.key,

@@ -141,6 +141,17 @@ enum wk_inspect_verdict wk_inspect_packet(struct wk_inspect *inspect, struct wk_
 					  uint32_t service, uint16_t wire, enum wk_dir dir,
 					  uint64_t now_ns);
 
+/* Optional: up to WK_INSPECT_AHEAD_MAX packets that will be shown to wk_inspect_packet next, in
+ * this order (some of them may be left out). Their flows are looked up at once, and each has its
+ * memory fetched while the packets before it are being worked on. */
+#define WK_INSPECT_AHEAD_MAX 64u
+struct wk_inspect_next {
+	const struct wk_pkt *pkt; /* the very struct that wk_inspect_packet will get */
+	uint16_t wire;
+	enum wk_dir dir;
+};
+void wk_inspect_ahead(struct wk_inspect *inspect, const struct wk_inspect_next *next, uint32_t n);
+
 /* An ICMP error that quotes a packet of a guarded connection, which went the other way: dir is the
  * ingress side of the error. One about a followed connection goes on with the number that its
  * receiver knows, if it can be true; one about any other ends as `plain` says. Counts its reason.

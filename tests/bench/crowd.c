@@ -12,16 +12,16 @@
 
 #include "crowd_words.h"
 
-#define NS_PER_MS 1000000ull
-#define BURST_NS  10000u /* from one burst to the next */
-#define PORT      50051u
-#define PORTS     16u /* connections of one client */
-#define TCP_OFF   34u
-#define OPTS_OFF  54u
-#define OPTS_B    12u /* a timestamp */
+#define NS_PER_MS  1000000ull
+#define BURST_NS   10000u /* from one burst to the next */
+#define PORT       50051u
+#define PORTS      16u /* connections of one client */
+#define TCP_OFF    34u
+#define OPTS_OFF   54u
+#define OPTS_B     12u /* a timestamp */
 #define SYN_OPTS_B 20u
-#define SEGMENT_B 1400u
-#define ISN       1000u
+#define SEGMENT_B  1400u
+#define ISN        1000u
 
 static struct rte_mempool *pool;
 static struct rte_mbuf *mbufs[CROWD_BURST];
@@ -82,7 +82,9 @@ static void make_policy(struct crowd *crowd)
 /* Rules as a site of some size has them, and the service that the crowd talks to. */
 static void make_acl(struct crowd *crowd)
 {
-	static const struct wk_acl_prefix door = { .family = 4, .len = 32, .addr = { 10, 12, 0, 10 } };
+	static const struct wk_acl_prefix door = { .family = 4,
+						   .len = 32,
+						   .addr = { 10, 12, 0, 10 } };
 	static const uint16_t port = PORT;
 	static const struct wk_acl_service_in service = { &door, 1, &port, 1, true };
 	static uint64_t version;
@@ -327,11 +329,15 @@ static uint32_t way(struct crowd *crowd, enum wk_dir dir, uint32_t n)
 {
 	struct wk_acl_verdict verdicts[CROWD_BURST];
 	struct wk_pkt pkts[CROWD_BURST];
+	struct wk_inspect_next next[CROWD_BURST];
 	uint32_t forwarded = 0;
 	uint32_t service;
 
 	wk_pkt_parse_burst(mbufs, (uint16_t)n, pkts);
 	wk_acl_classify_burst(crowd->acl, pkts, (uint16_t)n, verdicts);
+	for (uint32_t i = 0; i < n; i++)
+		next[i] = (struct wk_inspect_next){ &pkts[i], 0, dir };
+	wk_inspect_ahead(crowd->inspect, next, n);
 	for (uint32_t i = 0; i < n; i++)
 		if (verdicts[i].action == WK_ACL_GUARD &&
 		    wk_acl_service(&verdicts[i], dir, &service))

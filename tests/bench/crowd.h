@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crowd.h - many gRPC connections through one inspector, without ports, for benchmarks.
  *
- * Every packet is a real frame with real checksums, and goes the way that a worker sends it: parser,
- * classifier, inspector. Only that way is timed; the frames are made before. All connections say the
- * same: a preface, then unary calls whose header blocks a real encoder made. */
+ * Every packet is a real frame with real checksums, and goes the way that a worker sends it:
+ * parser, classifier, inspector. Only that way is timed; the frames are made before. All
+ * connections say the same: a preface, then unary calls whose header blocks a real encoder made. */
 #pragma once
 
 #include <stdbool.h>

@@ -137,8 +137,9 @@ const uint8_t *words_block(enum crowd_style style, bool denied, uint32_t call, u
 	while (script->n <= call) {
 		struct block *made = &script->block[script->n];
 
-		made->len_b = style == CROWD_INDEXED ? indexed(path, script->n, block)
-						     : deflate(script, path, style, script->n, block);
+		made->len_b = style == CROWD_INDEXED
+				      ? indexed(path, script->n, block)
+				      : deflate(script, path, style, script->n, block);
 		made->bytes = malloc(made->len_b);
 		if (!made->bytes)
 			abort();
@@ -213,13 +214,18 @@ uint32_t words_answer(uint8_t *to, uint32_t call)
 uint32_t words_body(uint8_t *to, uint32_t call, uint32_t *at_b, uint32_t len_b)
 {
 	uint8_t head[HEAD_B];
+	uint32_t n;
 
 	frame(head, 0, 0, 2 * call + 1, BODY_B);
 	memset(to, 0, len_b);
-	for (uint32_t i = 0; i < len_b; i++) {
-		if (*at_b < HEAD_B)
-			to[i] = head[*at_b];
-		*at_b = (*at_b + 1) % (HEAD_B + BODY_B);
+	for (uint32_t at = 0; at < len_b; at += n) {
+		if (*at_b < HEAD_B) {
+			n = RTE_MIN(HEAD_B - *at_b, len_b - at);
+			memcpy(to + at, head + *at_b, n);
+		} else {
+			n = RTE_MIN(HEAD_B + BODY_B - *at_b, len_b - at);
+		}
+		*at_b = (*at_b + n) % (HEAD_B + BODY_B);
 	}
 	return len_b;
 }

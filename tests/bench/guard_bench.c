@@ -2,12 +2,13 @@
 /* guard_bench.c - what a guarded packet costs, from few connections to very many, and what a
  * connection takes of memory.
  *
- * usage: guard_bench [-H] [-m MIB] [-r ROUNDS] [FLOWS...]
+ * usage: guard_bench [-H] [-m MIB] [-r ROUNDS] [-p calls|data] [FLOWS...]
  *
- * -H: on hugepages, else without. Rows of tab-separated values: what, flows, rules, packets, cycles
- * a packet (median of the bursts of all rounds), the medians of the slowest and of the fastest
- * round, and the ratio to the same row of the first number of flows. Rounds of all numbers are
- * interleaved, so that what else the machine does meets them alike. */
+ * -H: on hugepages, else without. -p: nothing but such packets for some seconds, for a profiler.
+ * Rows of tab-separated values: what, flows, rules, packets, cycles a packet (median of the bursts
+ * of all rounds), the medians of the slowest and of the fastest round, and the ratio to the same
+ * row of the first number of flows. Rounds of all numbers are interleaved, so that what else the
+ * machine does meets them alike. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 #define CROWDS_MAX 12u
 #define BURSTS     400u /* of one row in one round */
 #define ROUNDS_MAX 32u
-#define WARM_CALLS 3u /* of each connection before anything is measured */
+#define WARM_CALLS 3u    /* of each connection before anything is measured */
 #define ARENA_B    6400u /* a connection, awake; and as much for all */
 #define ARENA_MORE (64u << 20)
 
@@ -119,8 +120,9 @@ static void calls(struct run *run)
 
 	for (uint32_t i = 0; i < BURSTS; i++) {
 		pick(run->crowd, conns);
-		row_add(&run->call, (double)crowd_burst(run->crowd, CROWD_CALL, conns, CROWD_BURST) /
-					    CROWD_BURST);
+		row_add(&run->call,
+			(double)crowd_burst(run->crowd, CROWD_CALL, conns, CROWD_BURST) /
+				CROWD_BURST);
 		row_add(&run->answer,
 			(double)crowd_burst(run->crowd, CROWD_ANSWER, conns, CROWD_BURST) /
 				CROWD_BURST);
@@ -306,8 +308,10 @@ static void start_eal(bool huge, const char *mib)
 	char program[] = "guard_bench", no_pci[] = "--no-pci", no_telemetry[] = "--no-telemetry";
 	char mem[] = "-m", lcores[] = "-l", lcore[] = "1", log[] = "--log-level=lib.*:error";
 	char in_memory[] = "--in-memory", no_huge[] = "--no-huge", prefix[64], amount[16];
-	char *argv[] = { program, no_pci, no_telemetry, mem, amount, lcores,
-			 lcore,	  log,	  huge ? in_memory : no_huge, prefix };
+	char *argv[] = { program, no_pci, no_telemetry,
+			 mem,     amount, lcores,
+			 lcore,   log,    huge ? in_memory : no_huge,
+			 prefix };
 
 	snprintf(amount, sizeof(amount), "%s", mib);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=guard_bench-%d", (int)getpid());
@@ -356,21 +360,48 @@ static void mixes(uint32_t flows, uint32_t rounds)
 		run_free(runs[i]);
 }
 
+/* Something to look at with a profiler. */
+static void profile(uint32_t flows, bool data)
+{
+	enum crowd_kind kinds[2] = { CROWD_CALL, CROWD_ANSWER };
+	struct run *run = run_new(flows, 16, CROWD_INDEXED, true, names_plain);
+	uint64_t end = rte_rdtsc() + 5 * rte_get_tsc_hz();
+	uint64_t cycles[2] = { 0 }, n = 0;
+	uint32_t conns[CROWD_BURST];
+
+	if (data) {
+		crowd_all(run->crowd, CROWD_OPEN);
+		kinds[0] = CROWD_UP;
+		kinds[1] = CROWD_ACK;
+	}
+	for (; rte_rdtsc() < end; n++) {
+		pick(run->crowd, conns);
+		for (int k = 0; k < 2; k++)
+			cycles[k] += crowd_burst(run->crowd, kinds[k], conns, CROWD_BURST);
+	}
+	printf("%.1f %.1f\n", (double)cycles[0] / (double)n / CROWD_BURST,
+	       (double)cycles[1] / (double)n / CROWD_BURST);
+	run_free(run);
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t flows[CROWDS_MAX] = { 1024, 16384 };
 	uint32_t n = 0, rounds = 5;
 	const char *mib = "1024";
+	const char *what = NULL;
 	bool huge = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "Hm:r:")) != -1) {
+	while ((opt = getopt(argc, argv, "Hm:r:p:")) != -1) {
 		if (opt == 'H')
 			huge = true;
 		else if (opt == 'm')
 			mib = optarg;
 		else if (opt == 'r')
 			rounds = RTE_MIN((uint32_t)atoi(optarg), ROUNDS_MAX);
+		else if (opt == 'p')
+			what = optarg;
 		else
 			return 1;
 	}
@@ -378,6 +409,10 @@ int main(int argc, char **argv)
 		flows[n++] = RTE_MAX((uint32_t)atoi(argv[optind]), CROWD_BURST);
 	n = n > 0 ? n : 2;
 	start_eal(huge, mib);
+	if (what) {
+		profile(flows[0], strcmp(what, "data") == 0);
+		return rte_eal_cleanup();
+	}
 	printf("name\tflows\trules\tn\tcycles\tfastest\tslowest\tratio\n");
 	hash_rows(flows, n);
 	scale(flows, n, rounds);

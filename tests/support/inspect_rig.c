@@ -252,6 +252,9 @@ enum wk_inspect_verdict rig_frame(struct rig *rig, enum wk_dir dir, uint8_t *fra
 	struct wk_pkt pkt;
 
 	receive(rig, frame, len_b, &pkt);
+	/* Announced or not, it makes no difference. */
+	if (rig->stats.counter[WK_CNT_RX] % 2 == 0)
+		wk_inspect_ahead(rig->inspect, &(struct wk_inspect_next){ &pkt, 3, dir }, 1);
 	verdict = wk_inspect_packet(rig->inspect, &pkt, 1, 3, dir, rig->now_ns);
 	if (verdict == WK_INSPECT_FORWARD)
 		arrive(rig, dir, pkt.m, false, frame, len_b);
