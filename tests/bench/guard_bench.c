@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 #include <rte_hash.h>
 #include <rte_jhash.h>
 #include <rte_malloc.h>
 
+#include "bench_eal.h"
 #include "crowd.h"
 #include "wk_mem.h"
 
@@ -303,26 +303,6 @@ static void hash_rows(const uint32_t *flows, uint32_t n)
 	}
 }
 
-static void start_eal(bool huge, const char *mib)
-{
-	char program[] = "guard_bench", no_pci[] = "--no-pci", no_telemetry[] = "--no-telemetry";
-	char mem[] = "-m", lcores[] = "-l", lcore[] = "1", log[] = "--log-level=lib.*:error";
-	char in_memory[] = "--in-memory", no_huge[] = "--no-huge", prefix[64], amount[16];
-	char *argv[] = { program, no_pci, no_telemetry,
-			 mem,     amount, lcores,
-			 lcore,   log,    huge ? in_memory : no_huge,
-			 prefix };
-
-	snprintf(amount, sizeof(amount), "%s", mib);
-	snprintf(prefix, sizeof(prefix), "--file-prefix=guard_bench-%d", (int)getpid());
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		lcore[0] = '0';
-	if (rte_eal_init((int)RTE_DIM(argv) - (huge ? 1 : 0), argv) < 0) {
-		fprintf(stderr, "EAL does not start\n");
-		exit(1);
-	}
-}
-
 static void scale(const uint32_t *flows, uint32_t n, uint32_t rounds)
 {
 	struct run *runs[CROWDS_MAX];
@@ -408,10 +388,11 @@ int main(int argc, char **argv)
 	for (; optind < argc && n < CROWDS_MAX; optind++)
 		flows[n++] = RTE_MAX((uint32_t)atoi(argv[optind]), CROWD_BURST);
 	n = n > 0 ? n : 2;
-	start_eal(huge, mib);
+	bench_eal_start("guard_bench", huge, mib);
 	if (what) {
 		profile(flows[0], strcmp(what, "data") == 0);
-		return rte_eal_cleanup();
+		test_eal_stop();
+		return 0;
 	}
 	printf("name\tflows\trules\tn\tcycles\tfastest\tslowest\tratio\n");
 	hash_rows(flows, n);
@@ -419,6 +400,6 @@ int main(int argc, char **argv)
 	rules(flows[0], rounds);
 	mixes(flows[0], rounds);
 	memory(flows[n - 1] > 65536 ? 65536 : flows[n - 1]);
-	rte_eal_cleanup();
+	test_eal_stop();
 	return 0;
 }
