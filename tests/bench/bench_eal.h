@@ -17,8 +17,10 @@ static inline void bench_eal_start(const char *name, bool huge, const char *mib)
 	char lcores[] = "-l", lcore[] = "1", log[] = "--log-level=lib.*:error";
 	char in_memory[] = "--in-memory", no_huge[] = "--no-huge";
 	char program[64], prefix[64], amount[16];
-	char *argv[] = { program, no_pci, no_telemetry, mem, amount, lcores,
-			 lcore,	  log,	  huge ? in_memory : no_huge, prefix };
+	char *argv[] = { program, no_pci, no_telemetry,
+			 mem,     amount, lcores,
+			 lcore,   log,    huge ? in_memory : no_huge,
+			 prefix };
 	int argc = (int)(sizeof(argv) / sizeof(argv[0]));
 
 	snprintf(program, sizeof(program), "%s", name);

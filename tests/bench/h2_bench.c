@@ -24,8 +24,7 @@ struct kit {
 	nghttp2_hd_inflater *inflater;
 };
 
-static void decide(void *user, const struct wk_h2_request *request,
-		   struct wk_h2_decision *decision)
+static void decide(void *user, const struct wk_h2_request *request, struct wk_h2_decision *decision)
 {
 	const struct kit *kit = user;
 
@@ -56,9 +55,14 @@ static void feed(struct kit *kit, enum wk_dir dir, const uint8_t *data, uint32_t
 
 static void put_head(uint8_t *to, uint32_t len_b, uint8_t type, uint8_t flags, uint32_t stream)
 {
-	const uint8_t head[HEAD_B] = { (uint8_t)(len_b >> 16), (uint8_t)(len_b >> 8),
-				       (uint8_t)len_b, type, flags, (uint8_t)(stream >> 24),
-				       (uint8_t)(stream >> 16), (uint8_t)(stream >> 8),
+	const uint8_t head[HEAD_B] = { (uint8_t)(len_b >> 16),
+				       (uint8_t)(len_b >> 8),
+				       (uint8_t)len_b,
+				       type,
+				       flags,
+				       (uint8_t)(stream >> 24),
+				       (uint8_t)(stream >> 16),
+				       (uint8_t)(stream >> 8),
 				       (uint8_t)stream };
 
 	memcpy(to, head, sizeof(head));
@@ -135,8 +139,8 @@ static void inflate(void *user)
 
 		while (!(flags & NGHTTP2_HD_INFLATE_FINAL)) {
 			nghttp2_nv nv;
-			ssize_t used = nghttp2_hd_inflate_hd2(kit->inflater, &nv, &flags, block,
-							      len_b, 1);
+			ssize_t used =
+				nghttp2_hd_inflate_hd2(kit->inflater, &nv, &flags, block, len_b, 1);
 
 			if (used < 0)
 				abort();

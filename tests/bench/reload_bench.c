@@ -29,10 +29,11 @@ static uint32_t rnd(uint32_t below)
 static void write_conf(FILE *out, uint32_t rules)
 {
 	lcg = 1;
-	fprintf(out, "version = 1;\nports = ( { name = \"a\"; device = \"net_ring0\"; }, "
-		     "{ name = \"b\"; device = \"net_ring1\"; } );\n"
-		     "wires = ( { client = \"a\"; server = \"b\"; } );\nservices = (\n"
-		     "{ name = \"door\"; addresses = [ \"10.12.0.10\" ]; port = 50051; access = (\n");
+	fprintf(out,
+		"version = 1;\nports = ( { name = \"a\"; device = \"net_ring0\"; }, "
+		"{ name = \"b\"; device = \"net_ring1\"; } );\n"
+		"wires = ( { client = \"a\"; server = \"b\"; } );\nservices = (\n"
+		"{ name = \"door\"; addresses = [ \"10.12.0.10\" ]; port = 50051; access = (\n");
 	for (uint32_t i = 0; i < rules - plain_rules(rules); i += METHODS) {
 		fprintf(out, "%s{ name = \"rule%u\"; from = [ \"10.%u.%u.0/24\" ]; allow = [ ",
 			i > 0 ? ",\n" : "", i, rnd(256), rnd(256));
@@ -43,8 +44,9 @@ static void write_conf(FILE *out, uint32_t rules)
 	}
 	fprintf(out, " ); } );\nacl = (\n");
 	for (uint32_t i = 0; i < plain_rules(rules); i++)
-		fprintf(out, "%s{ to = [ \"10.%u.%u.%u/32\" ]; proto = \"tcp\"; port = %u; "
-			     "action = \"drop\"; }",
+		fprintf(out,
+			"%s{ to = [ \"10.%u.%u.%u/32\" ]; proto = \"tcp\"; port = %u; "
+			"action = \"drop\"; }",
 			i > 0 ? ",\n" : "", rnd(64), rnd(256), rnd(256), 1 + rnd(60000));
 	fprintf(out, " );\n");
 }
@@ -70,9 +72,9 @@ static double build_alone(uint32_t rules)
 	lcg = 1;
 	for (uint32_t f = 0; f < 5; f++)
 		config.defs[f] = (struct rte_acl_field_def){
-			.type = f == 0 ? RTE_ACL_FIELD_TYPE_BITMASK
-			       : f < 3 ? RTE_ACL_FIELD_TYPE_MASK
-				       : RTE_ACL_FIELD_TYPE_RANGE,
+			.type = f == 0  ? RTE_ACL_FIELD_TYPE_BITMASK
+				: f < 3 ? RTE_ACL_FIELD_TYPE_MASK
+					: RTE_ACL_FIELD_TYPE_RANGE,
 			.size = sizes[f],
 			.field_index = (uint8_t)f,
 			.input_index = inputs[f],
@@ -80,7 +82,9 @@ static double build_alone(uint32_t rules)
 		};
 	for (uint32_t i = 0; ctx && i < rules; i++) {
 		struct five rule = {
-			.data = { .userdata = i + 1, .category_mask = 1, .priority = (int32_t)(rules - i) },
+			.data = { .userdata = i + 1,
+				  .category_mask = 1,
+				  .priority = (int32_t)(rules - i) },
 		};
 		uint16_t port = (uint16_t)(1 + rnd(60000));
 
