@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_B	    4096u
+#define TABLE_B     4096u
 #define FIELDS_MAX  12u
 #define VALUE_MAX_B 64u
-#define PATHS	    (KIND_MAX + 1u) /* and the denied one */
-#define ANSWERS	    3u		    /* first, before any trailers, after them */
-#define SIZE_0	    0x20u
+#define PATHS       (KIND_MAX + 1u) /* and the denied one */
+#define ANSWERS     3u              /* first, before any trailers, after them */
+#define SIZE_0      0x20u
 
 struct stored {
 	uint32_t len_b;
@@ -105,7 +105,8 @@ static void store(nghttp2_hd_deflater *deflater, const struct fields *fields, st
 static void store_requests(void)
 {
 	for (uint32_t path = 0; path < PATHS; path++) {
-		struct call call = { .kind = (uint8_t)(path % KIND_MAX), .denied = path == KIND_MAX };
+		struct call call = { .kind = (uint8_t)(path % KIND_MAX),
+				     .denied = path == KIND_MAX };
 		nghttp2_hd_deflater *deflater = new_deflater();
 		struct fields fields;
 
@@ -153,8 +154,8 @@ void block_free(void)
 
 static uint8_t *varying_of(const struct conn *conn, const struct call *call)
 {
-	return varying + ((size_t)conn_index(conn) * conn_slots() + conn_slot(conn, call)) *
-				 BLOCK_MAX_B;
+	return varying +
+	       ((size_t)conn_index(conn) * conn_slots() + conn_slot(conn, call)) * BLOCK_MAX_B;
 }
 
 uint8_t block_request(struct conn *conn, struct call *call)
@@ -165,7 +166,8 @@ uint8_t block_request(struct conn *conn, struct call *call)
 
 	client->table |= TABLE_HEAD;
 	if (!block_varies()) {
-		call->block_b = (uint16_t)requests[later][call->denied ? KIND_MAX : call->kind].len_b;
+		call->block_b =
+			(uint16_t)requests[later][call->denied ? KIND_MAX : call->kind].len_b;
 		return later;
 	}
 	if (!conn->deflater)
@@ -221,8 +223,7 @@ static uint32_t inflate(const struct conn *conn, nghttp2_hd_inflater *inflater,
 	for (;;) {
 		nghttp2_nv field;
 		int flags = 0;
-		ssize_t used =
-			nghttp2_hd_inflate_hd2(inflater, &field, &flags, bytes, len_b, 1);
+		ssize_t used = nghttp2_hd_inflate_hd2(inflater, &field, &flags, bytes, len_b, 1);
 
 		if (used < 0)
 			conn_fail(conn, side, "a header block that cannot be decoded: %s",
@@ -288,9 +289,10 @@ void block_check_request(struct conn *conn, const struct call *call, const uint8
 		return;
 	if (!conn->inflater) {
 		if (len_b == 0 || bytes[0] != SIZE_0)
-			conn_fail(conn, SERVER, "a header block of %u bytes that is not the one "
-				  "sent (%u bytes), and does not empty the table", len_b,
-				  call->block_b);
+			conn_fail(conn, SERVER,
+				  "a header block of %u bytes that is not the one "
+				  "sent (%u bytes), and does not empty the table",
+				  len_b, call->block_b);
 		if (nghttp2_hd_inflate_new(&conn->inflater) != 0)
 			gen_fail("no memory for a decoder");
 		gen.counts.edited++;

@@ -30,7 +30,7 @@ struct busy busy_ask(const char *socket_path)
 	{
 		(void)name;
 		busy.cycles += number_of(row, "busy_cycles");
-		busy.packets += number_of(row, "rx_packets");
+		busy.packets += number_of(row, "rx");
 	}
 	json_object_put(lcores);
 	ctl_close(&client);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 struct busy {
-	uint64_t cycles; /* of all workers */
+	uint64_t cycles;  /* of all workers */
 	uint64_t packets; /* received by them */
 };
 

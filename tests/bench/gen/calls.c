@@ -7,8 +7,10 @@
 
 #include "grpc.h"
 #include "tcp.h"
+#include "wire.h"
 
-#define FOR_EVER UINT32_MAX
+#define FOR_EVER      UINT32_MAX
+#define CREDIT_LATE_B (16u << 10)
 
 /* Connections that may begin a call; one with several streams may be in it as often. */
 static struct {
@@ -32,6 +34,7 @@ void calls_create(void)
 	uint32_t n = rte_align32pow2(conn_count() * options.streams + 1);
 	uint32_t at = 0;
 
+	gen.last = UINT64_MAX;
 	ready.v = calloc(n, sizeof(*ready.v));
 	if (!ready.v)
 		gen_fail("no memory for %u streams", n);
@@ -62,7 +65,8 @@ bool calls_opening(uint32_t from, uint32_t n)
 		struct conn *conn = conn_at(from + opening_next++);
 
 		conn->next_stream = 1;
-		conn->calls_left = from + opening_next > options.connections ? options.idle_calls : 0;
+		conn->calls_left = from + opening_next > options.connections ? options.idle_calls
+									     : 0;
 		opening_now++;
 		tcp_open(conn);
 	}
@@ -87,6 +91,8 @@ void calls_loose(uint32_t from, uint32_t n)
 {
 	uint32_t total = n * options.streams;
 
+	if (options.calls > 0)
+		gen.last = gen.begun + options.calls;
 	for (uint32_t i = 0; i < total; i++) {
 		struct conn *conn = conn_at(from + i % n);
 
@@ -119,6 +125,8 @@ static void begin(struct conn *conn, struct call *call, uint64_t draw)
 		       (call->stream > 1 || options.denied_pct == 100);
 	call->traced = chance(draw >> 32, options.traced_pct);
 	call->deadline = chance(draw >> 48, options.deadline_pct);
+	if (call->denied)
+		conn->denied_b += wire_message_b(call, CLIENT);
 	conn->open++;
 	gen.open++;
 	gen.flight += kind_flight(call->kind);
@@ -130,7 +138,7 @@ void calls_begin(void)
 	static uint64_t draw; /* of the call that is next: one that waits for room must not become
 			       * a smaller one */
 
-	while (ready.head != ready.tail && !gen.stopping) {
+	while (ready.head != ready.tail && !gen.stopping && gen.begun < gen.last) {
 		struct conn *conn = conn_at(ready.v[ready.head & ready.mask]);
 		struct call *call;
 
@@ -197,8 +205,12 @@ bool calls_closing(uint32_t from, uint32_t n)
 	return closing_next == n && closing_now == 0;
 }
 
-void calls_closed(void)
+void calls_closed(const struct conn *conn)
 {
+	/* What is missing beyond that would stop a client sooner or later. */
+	if (conn->denied_b > CREDIT_LATE_B)
+		conn_fail(conn, CLIENT, "no credit for %llu bytes of denied calls",
+			  (unsigned long long)conn->denied_b);
 	closing_now--;
 	gen.counts.closed++;
 }

@@ -21,4 +21,4 @@ bool calls_closing(uint32_t from, uint32_t n);
  * 403; both FINs have arrived. */
 void calls_ready(struct conn *conn);
 void calls_over(struct conn *conn, struct call *call);
-void calls_closed(void);
+void calls_closed(const struct conn *conn);

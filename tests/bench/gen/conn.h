@@ -11,40 +11,40 @@
 
 /* What an end has to say, in order; its bytes are made when there is room for them. */
 enum item_what {
-	ITEM_HELLO = 1,	  /* preface, SETTINGS, a large window */
+	ITEM_HELLO = 1,   /* preface, SETTINGS, a large window */
 	ITEM_WELCOME = 2, /* the server's */
 	ITEM_AGREED = 4,  /* SETTINGS ACK */
 	ITEM_CREDIT = 8,  /* WINDOW_UPDATE */
-	ITEM_HEAD = 16,	  /* of a request or an answer */
+	ITEM_HEAD = 16,   /* of a request or an answer */
 	ITEM_MESSAGE = 32,
 	ITEM_TAIL = 64, /* trailers */
 };
 
 /* Of item.variant: an item may have both. */
 #define ITEM_VARIANTS(head, tail) ((uint8_t)((head) | (tail) << 4))
-#define ITEM_HEAD_VARIANT(v)	  ((uint8_t)((v) & 0xf))
-#define ITEM_TAIL_VARIANT(v)	  ((uint8_t)((v) >> 4))
+#define ITEM_HEAD_VARIANT(v)      ((uint8_t)((v)&0xf))
+#define ITEM_TAIL_VARIANT(v)      ((uint8_t)((v) >> 4))
 
 struct item {
 	uint32_t len_b;
 	uint8_t what;
 	uint8_t slot;
-	uint8_t turn;	 /* which message */
+	uint8_t turn;    /* which message */
 	uint8_t variant; /* which header block: tables change, see block.h */
 };
 
 struct call {
-	uint64_t begin; /* TSC */
-	uint32_t stream; /* 0: none */
-	uint32_t number; /* of all calls; its messages and fields follow from it */
+	uint64_t begin;   /* TSC */
+	uint32_t stream;  /* 0: none */
+	uint32_t number;  /* of all calls; its messages and fields follow from it */
 	uint16_t block_b; /* of the request */
 	uint8_t kind;
 	bool denied, traced, deadline;
-	bool said;	/* the client has said everything */
-	bool answered;	/* the client has the end of the answer */
-	bool asked;	/* the server has the request's header block */
-	bool headed;	/* the client has the answer's */
-	bool asked_all; /* the server has END_STREAM */
+	bool said;             /* the client has said everything */
+	bool answered;         /* the client has the end of the answer */
+	bool asked;            /* the server has the request's header block */
+	bool headed;           /* the client has the answer's */
+	bool asked_all;        /* the server has END_STREAM */
 	uint32_t up_b, down_b; /* of the current message, prefix included, that have arrived */
 	uint8_t up_turn, down_turn;
 };
@@ -72,12 +72,12 @@ struct end {
 	bool fin; /* of the peer */
 	bool dirty, late;
 	/* what it has to say */
-	uint8_t head;	 /* in the ring of items */
+	uint8_t head; /* in the ring of items */
 	uint16_t n;
 	uint32_t item_off;
 	/* what it is reading */
 	uint8_t header[FRAME_HEADER_B];
-	uint8_t have;	      /* of the header */
+	uint8_t have;         /* of the header */
 	uint8_t preface_left; /* server only */
 	uint8_t type, flags;
 	bool agreed;   /* SETTINGS ACK has come */
@@ -85,7 +85,7 @@ struct end {
 	uint8_t table_read;
 	uint16_t partial_b;
 	uint8_t *partial; /* of a frame in several segments, DATA aside */
-	uint32_t left;	  /* of the payload */
+	uint32_t left;    /* of the payload */
 	uint32_t stream;
 	uint32_t credit_b; /* DATA that the peer has not been told it may send again */
 	int64_t window_b;  /* DATA that the peer takes */
@@ -95,9 +95,10 @@ struct conn {
 	struct end end[2];
 	nghttp2_hd_deflater *deflater; /* of requests that differ, else NULL */
 	nghttp2_hd_inflater *inflater; /* of the server, once blocks come that were written anew */
+	uint64_t denied_b;             /* DATA of denied calls that has not been given back */
 	uint32_t next_stream;
 	uint32_t calls_left;
-	uint16_t open; /* calls */
+	uint16_t open;  /* calls */
 	bool agreed[2]; /* the peer's SETTINGS have come to this end */
 	struct call calls[];
 };

@@ -37,13 +37,14 @@ struct gen_counts {
 struct gen {
 	struct gen_counts counts;
 	uint64_t hz;
-	uint64_t now;	   /* TSC at the begin of the round */
-	uint64_t moved;	   /* TSC of the last round that received a frame */
-	uint64_t open;	   /* calls on their way */
-	uint64_t begun;	   /* calls, ever */
-	uint32_t flight;   /* what they may have on the wire */
+	uint64_t now;    /* TSC at the begin of the round */
+	uint64_t moved;  /* TSC of the last round that received a frame */
+	uint64_t open;   /* calls on their way */
+	uint64_t begun;  /* calls, ever */
+	uint64_t last;   /* no call begins beyond so many */
+	uint32_t flight; /* what they may have on the wire */
 	bool measuring;
-	bool stopping; /* no further call begins */
+	bool stopping;            /* no further call begins */
 	struct histogram latency; /* ns of calls that ended while measuring */
 	struct histogram denial;  /* the same of denied ones */
 	uint64_t calls_of[KIND_MAX];

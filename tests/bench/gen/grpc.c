@@ -10,18 +10,13 @@
 #include "h2.h"
 #include "wire.h"
 
-static uint32_t with_prefix_b(const struct call *call, enum side from)
-{
-	return WIRE_PREFIX_B + wire_message_b(call, from);
-}
-
 static void say_message(struct conn *conn, enum side side, struct call *call, struct item item)
 {
 	struct end *end = &conn->end[side];
 
 	item.what |= ITEM_MESSAGE;
 	item.slot = conn_slot(conn, call);
-	end->window_b -= with_prefix_b(call, side);
+	end->window_b -= wire_message_b(call, side);
 	if (end->window_b < 0)
 		conn_fail(conn, side, "the connection's window is used up: credit is missing");
 	h2_say(conn, side, item);
@@ -127,11 +122,10 @@ void grpc_data_begin(struct conn *conn, enum side side)
 	if (!call || call->denied || (side == SERVER ? !call->asked : !call->headed) ||
 	    turn(call, side) == kinds[call->kind].turns)
 		conn_fail(conn, side, "DATA of %u bytes that nobody sent", end->left);
-	left_b = with_prefix_b(call, !side) - *progress(call, side);
-	flags = side == SERVER && wire_last_turn(call, call->up_turn) &&
-				left_b <= WIRE_FRAME_MAX_B ?
-			FLAG_END_STREAM :
-			0;
+	left_b = wire_message_b(call, !side) - *progress(call, side);
+	flags = side == SERVER && wire_last_turn(call, call->up_turn) && left_b <= WIRE_FRAME_MAX_B
+			? FLAG_END_STREAM
+			: 0;
 	if (end->left != RTE_MIN(left_b, WIRE_FRAME_MAX_B) || end->flags != flags)
 		conn_fail(conn, side, "DATA of %u bytes with flags 0x%x, sent were %u with 0x%x",
 			  end->left, end->flags, RTE_MIN(left_b, WIRE_FRAME_MAX_B), flags);
@@ -173,7 +167,7 @@ void grpc_data(struct conn *conn, enum side side, const uint8_t *bytes, uint32_t
 		conn_fail(conn, side, "a wrong byte in message %u of call %u (%s), at %u or behind",
 			  turn(call, side), call->number, kinds[call->kind].name, *got_b);
 	*got_b += n;
-	if (*got_b < with_prefix_b(call, !side))
+	if (*got_b < wire_message_b(call, !side))
 		return;
 	*got_b = 0;
 	if (side == SERVER)

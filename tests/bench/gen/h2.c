@@ -27,7 +27,7 @@ void h2_hello(struct conn *conn, enum side side)
 	end->window_b = WIRE_FIRST_WINDOW_B;
 	end->preface_left = side == SERVER ? WIRE_PREFACE_B : 0;
 	h2_say(conn, side,
-	    (struct item){ .what = (uint8_t)(side == CLIENT ? ITEM_HELLO : ITEM_WELCOME) });
+	       (struct item){ .what = (uint8_t)(side == CLIENT ? ITEM_HELLO : ITEM_WELCOME) });
 }
 
 static uint32_t be32(const uint8_t *p)
@@ -53,14 +53,21 @@ static void settings(struct conn *conn, enum side side, const uint8_t *payload, 
 		calls_ready(conn);
 }
 
-/* From the peer, or of the box for what it took out. */
+/* From the peer as it says it, or of the box for what it took out. */
 static void window_update(struct conn *conn, enum side side, const uint8_t *payload, uint32_t n)
 {
 	struct end *end = &conn->end[side];
+	uint32_t credit_b;
 
 	if (n != 4 || end->stream != 0)
 		conn_fail(conn, side, "a WINDOW_UPDATE of %u bytes", n);
-	end->window_b += be32(payload);
+	credit_b = be32(payload);
+	if (credit_b != WIRE_WINDOW_B && credit_b != WIRE_CREDIT_B) {
+		if (side == SERVER || credit_b > conn->denied_b)
+			conn_fail(conn, side, "credit of %u bytes that nobody gave", credit_b);
+		conn->denied_b -= credit_b;
+	}
+	end->window_b += credit_b;
 	if (end->window_b > WINDOW_MAX_B)
 		conn_fail(conn, side, "more credit than bytes: window %lld",
 			  (long long)end->window_b);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define HISTOGRAM_PART_BITS 5u
-#define HISTOGRAM_CELLS	    ((64u - HISTOGRAM_PART_BITS + 1u) << HISTOGRAM_PART_BITS)
+#define HISTOGRAM_CELLS     ((64u - HISTOGRAM_PART_BITS + 1u) << HISTOGRAM_PART_BITS)
 
 struct histogram {
 	uint64_t n;

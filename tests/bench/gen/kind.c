@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kind.h"
 
-#define SEGMENT_B 1448u
+#define SEGMENT_B    1448u
 #define STREAM_TURNS 16u
 
 struct kind_spec kinds[KIND_MAX] = {

@@ -21,7 +21,7 @@
 #include "wire.h"
 
 #define LATE_MS 10u
-#define LINK_S	20.0
+#define LINK_S  20.0
 
 struct gen gen;
 static uint64_t began, deadline, late_at;
@@ -58,6 +58,15 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
+/* As a box might: what follows must notice it. */
+static void spoil(struct rte_mbuf *mbuf, const struct segment *seg)
+{
+	static uint64_t n;
+
+	if (options.spoil > 0 && seg->data_b > 0 && ++n == options.spoil)
+		segment_spoil(mbuf, seg);
+}
+
 static void take(enum side side, struct rte_mbuf *mbuf)
 {
 	struct segment seg;
@@ -68,6 +77,7 @@ static void take(enum side side, struct rte_mbuf *mbuf)
 	case SEG_TCP:
 		if (seg.connection >= conn_count())
 			gen_fail("a segment of connection %u of %u", seg.connection, conn_count());
+		spoil(mbuf, &seg);
 		tcp_receive(conn_at(seg.connection), side, &seg);
 		break;
 	case SEG_PLAIN:
@@ -160,7 +170,7 @@ static void run_for(double seconds)
 	do {
 		one_round();
 		check_time();
-	} while (gen.now < end && (options.calls == 0 || gen.begun < options.calls));
+	} while (gen.now < end && gen.begun < gen.last);
 }
 
 static void measure(struct window *window)

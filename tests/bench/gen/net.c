@@ -17,10 +17,10 @@
 #include <rte_ring.h>
 
 #define DESCRIPTORS 1024u
-#define BUFFERS	    32767u
-#define CACHE	    256u
+#define BUFFERS     32767u
+#define CACHE       256u
 #define WAIT_MAX    (1u << 15) /* more than there are buffers */
-#define RING	    (1u << 15)
+#define RING        (1u << 15)
 #define ARGS_MAX    24
 #define ANY_SOCKET  ((unsigned int)SOCKET_ID_ANY)
 
@@ -38,15 +38,26 @@ static void start_eal(void)
 {
 	char lcore[16], memory[16], prefix[128];
 	const char *argv[ARGS_MAX] = {
-		"wicket-gen", "--no-pci", "--no-telemetry", "--log-level=lib.*:error",
-		"--log-level=pmd.*:error", "-l", lcore, "-m", memory, prefix,
+		"wicket-gen",
+		"--no-pci",
+		"--no-telemetry",
+		"--log-level=lib.*:error",
+		"--log-level=pmd.*:error",
+		"-l",
+		lcore,
+		"-m",
+		memory,
+		prefix,
 		options.huge ? "--huge-unlink" : "--no-huge",
 	};
 	int n = 11;
 
 	snprintf(lcore, sizeof(lcore), "%u", options.lcore);
 	snprintf(memory, sizeof(memory), "%u", options.memory_mib);
-	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", options.file_prefix);
+	if (options.file_prefix)
+		snprintf(prefix, sizeof(prefix), "--file-prefix=%s", options.file_prefix);
+	else
+		snprintf(prefix, sizeof(prefix), "--file-prefix=wicket-gen-%d", (int)getpid());
 	for (int side = 0; side < 2 && options.device[side]; side++) {
 		argv[n++] = "--vdev";
 		argv[n++] = options.device[side];

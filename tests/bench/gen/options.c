@@ -8,7 +8,6 @@
 #include <string.h>
 
 struct options options = {
-	.file_prefix = "wicket-gen",
 	.name = "",
 	.memory_mib = 256,
 	.connections = 100,
@@ -45,9 +44,11 @@ static const char usage[] =
 	"  --warmup S (0.5) --seconds S (3) --calls N (any)   what comes first ends it\n"
 	"  --limit S (300) --stall S (10)    time for everything; without a packet: failures\n"
 	"  --telemetry SOCKET     of a wicket: its busy cycles are reported, too\n"
-	"  --lcore N (0) --memory-mib N (256) --huge --file-prefix NAME (wicket-gen)   for EAL\n"
+	"  --lcore N (0) --memory-mib N (256) --huge --file-prefix NAME   for EAL\n"
 	"  --name NAME  --json    report in one line\n"
 	"  --seed N (1)\n"
+	"  --spoil N (0)          changes a byte of the N-th segment with data, which must be "
+	"noticed\n"
 	"\n"
 	"Exit status: 0 good, 1 a wrong or missing byte, or it did not get as far, 2 arguments.\n";
 
@@ -109,7 +110,8 @@ static void read_mix(char *text)
 	X("stall", stall_s, 0.1, 1000)                                                             \
 	X("lcore", lcore, 0, 127)                                                                  \
 	X("memory-mib", memory_mib, 64, 65536)                                                     \
-	X("seed", seed, 0, 1e18)
+	X("seed", seed, 0, 1e18)                                                                   \
+	X("spoil", spoil, 0, 1e15)
 
 /* X(option, field) */
 #define TEXTS(X)                                                                                   \
@@ -165,7 +167,7 @@ static void check(void)
 void options_read(int argc, char **argv)
 {
 #define OPTION_NUMBER(text, field, least, most) { text, required_argument, NULL, 0 },
-#define OPTION_TEXT(text, field)		{ text, required_argument, NULL, 0 },
+#define OPTION_TEXT(text, field)                { text, required_argument, NULL, 0 },
 	static const struct option list[] = {
 		NUMBERS(OPTION_NUMBER) TEXTS(OPTION_TEXT){ "mix", required_argument, NULL, 0 },
 		{ "huge", no_argument, NULL, 0 },

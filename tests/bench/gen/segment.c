@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define ALLOW_EXPERIMENTAL_API /* rte_ipv4_udptcp_cksum_verify: no other reads a checksum of 0 right */
+#define ALLOW_EXPERIMENTAL_API    /* rte_ipv4_udptcp_cksum_verify: no other reads a checksum of 0  \
+				     right */
 #include "segment.h"
 
 #include <string.h>
@@ -10,21 +11,21 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#define CLIENTS	       RTE_IPV4(10, 11, 0, 1)
+#define CLIENTS        RTE_IPV4(10, 11, 0, 1)
 #define SERVER_ADDRESS RTE_IPV4(10, 12, 0, 10)
 #define PER_CLIENT     8192u
 #define FIRST_PORT     10000u
 #define PLAIN_PORT     4000u
-#define TTL	       64u
+#define TTL            64u
 
 #define OPT_TS_B    12u
 #define SYN_OPTS_B  20u
-#define OPT_END	    0u
-#define OPT_NOP	    1u
-#define OPT_MSS	    2u
+#define OPT_END     0u
+#define OPT_NOP     1u
+#define OPT_MSS     2u
 #define OPT_SCALE   3u
 #define OPT_SACK_OK 4u
-#define OPT_TS	    8u
+#define OPT_TS      8u
 
 struct headers {
 	struct rte_ether_hdr eth;
@@ -80,8 +81,8 @@ static uint32_t get_be32(const uint8_t *p)
 
 static uint32_t write_options(uint8_t *p, const struct segment *seg)
 {
-	static const uint8_t syn[] = { OPT_MSS, 4, SEG_MSS_B >> 8, SEG_MSS_B & 0xff, OPT_SACK_OK, 2,
-				       OPT_TS, 10 };
+	static const uint8_t syn[] = { OPT_MSS,     4, SEG_MSS_B >> 8, SEG_MSS_B & 0xff,
+				       OPT_SACK_OK, 2, OPT_TS,         10 };
 	static const uint8_t plain[] = { OPT_NOP, OPT_NOP, OPT_TS, 10 };
 	static const uint8_t scale[] = { OPT_NOP, OPT_SCALE, 3, SEG_SCALE };
 	uint32_t head_b = sizeof(plain);
@@ -220,4 +221,13 @@ enum seg_what segment_read(const struct rte_mbuf *mbuf, enum side at, struct seg
 		.data_b = total_b - (uint32_t)(sizeof(h->ip) + sizeof(h->udp)),
 	};
 	return SEG_PLAIN;
+}
+
+void segment_spoil(struct rte_mbuf *mbuf, const struct segment *seg)
+{
+	struct headers *h = rte_pktmbuf_mtod(mbuf, struct headers *);
+
+	*(uint8_t *)(uintptr_t)(seg->data + seg->data_b - 1) ^= 1;
+	h->tcp.cksum = 0;
+	h->tcp.cksum = rte_ipv4_udptcp_cksum(&h->ip, &h->tcp);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* segment.h - frames: TCP with timestamps in IPv4, and UDP. Written into a buffer; read with lengths
- * and checksums verified. Numbers are in host order. */
+/* segment.h - frames: TCP with timestamps in IPv4, and UDP. Written into a buffer; read with
+ * lengths and checksums verified. Numbers are in host order. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 #define SEG_DATA_B   1448u /* beside the timestamps */
 #define SEG_SCALE    7u
 #define SEG_HEADER_B 66u /* in front of the data, SYNs aside */
-#define PLAIN_B	     42u /* in front of the data of a datagram */
+#define PLAIN_B      42u /* in front of the data of a datagram */
 
 #define SEG_SERVER_PORT 50051u
 
@@ -32,9 +32,9 @@ struct segment {
 	uint32_t mss; /* SYN only */
 	uint16_t window;
 	uint8_t flags;
-	uint8_t scale;	   /* SYN only */
-	bool sack;	   /* SYN only: permitted */
-	bool ts;	   /* has timestamps */
+	uint8_t scale; /* SYN only */
+	bool sack;     /* SYN only: permitted */
+	bool ts;       /* has timestamps */
 	const uint8_t *data;
 };
 
@@ -52,3 +52,5 @@ void plain_write(struct rte_mbuf *mbuf, enum side from);
 /* Ends the process if the frame is broken, or one that should not be on that port. `at` is the side
  * whose port it came to. */
 enum seg_what segment_read(const struct rte_mbuf *mbuf, enum side at, struct segment *seg);
+/* Changes the last byte of a segment that has data, its checksum with it. */
+void segment_spoil(struct rte_mbuf *mbuf, const struct segment *seg);

@@ -9,8 +9,8 @@
 #include "net.h"
 #include "wire.h"
 
-#define OWED_MAX     2u
-#define SYN_WINDOW   65535u
+#define OWED_MAX   2u
+#define SYN_WINDOW 65535u
 
 /* Ends, as index of the connection and side. */
 struct list {
@@ -152,9 +152,12 @@ static void take_ack(struct conn *conn, enum side side, const struct segment *se
 	if ((int32_t)(end->snd_nxt - seg->ack) < 0)
 		conn_fail(conn, side, "an ACK of %u bytes that were never sent",
 			  seg->ack - end->snd_nxt);
-	if ((int32_t)(edge - end->snd_edge) < 0)
+	/* Whoever translates a window rounds it down. */
+	if ((int32_t)(edge - end->snd_edge) <= -(1 << SEG_SCALE))
 		conn_fail(conn, side, "a window whose right edge goes back by %u",
 			  end->snd_edge - edge);
+	if ((int32_t)(edge - end->snd_edge) < 0)
+		edge = end->snd_edge;
 	if (end->n > 0 && edge != end->snd_edge)
 		tcp_touch(conn, side);
 	end->snd_una = seg->ack;
@@ -238,7 +241,7 @@ void tcp_receive(struct conn *conn, enum side side, const struct segment *seg)
 		take_fin(conn, side, seg);
 	/* The last ACK of all: the server's FIN has arrived. */
 	if (side == SERVER && end->state == ST_FINISHED && end->snd_una == end->snd_nxt)
-		calls_closed();
+		calls_closed(conn);
 }
 
 /* Fills one segment with what is to be said. */
@@ -251,8 +254,8 @@ static void send_data(struct conn *conn, enum side side, uint32_t room_b)
 	uint32_t data_b = 0;
 
 	while (data_b < room_b && (item = conn_item(conn, side)) != NULL) {
-		uint32_t n = wire_write(conn, side, item, end->item_off, to + data_b,
-					room_b - data_b);
+		uint32_t n =
+			wire_write(conn, side, item, end->item_off, to + data_b, room_b - data_b);
 
 		data_b += n;
 		end->item_off += n;

@@ -18,5 +18,6 @@ void tcp_receive(struct conn *conn, enum side side, const struct segment *seg);
 /* The end may have something to send: it is looked at by the next tcp_send(). */
 void tcp_touch(struct conn *conn, enum side side);
 void tcp_send(void);
-/* Acknowledges what nothing else has acknowledged meanwhile; to be called every few milliseconds. */
+/* Acknowledges what nothing else has acknowledged meanwhile; to be called every few milliseconds.
+ */
 void tcp_late(void);

@@ -11,13 +11,13 @@
  * level of the cache, and comparing is memcmp. */
 #define PATTERN_B 4096u
 
-#define FRAME_B	   (FRAME_HEADER_B + WIRE_FRAME_MAX_B)
+#define FRAME_B    (FRAME_HEADER_B + WIRE_FRAME_MAX_B)
 #define SETTINGS_B 12u
 #define CREDIT_B   (FRAME_HEADER_B + 4u)
 
 const uint8_t wire_preface[WIRE_PREFACE_B] = {
-	'P', 'R', 'I', ' ', '*', ' ', 'H', 'T', 'T', 'P', '/', '2', '.', '0', '\r', '\n', '\r',
-	'\n', 'S', 'M', '\r', '\n', '\r', '\n',
+	'P', 'R', 'I',  ' ',  '*',  ' ',  'H', 'T', 'T',  'P',  '/',  '2',
+	'.', '0', '\r', '\n', '\r', '\n', 'S', 'M', '\r', '\n', '\r', '\n',
 };
 /* INITIAL_WINDOW_SIZE 2^30, MAX_FRAME_SIZE 16384. */
 const uint8_t wire_settings[SETTINGS_B] = { 0, 4, 0x40, 0, 0, 0, 0, 5, 0, 0, 0x40, 0 };
@@ -37,7 +37,7 @@ uint32_t wire_message_b(const struct call *call, enum side from)
 {
 	const struct kind_spec *spec = &kinds[call->kind];
 
-	return from == CLIENT ? spec->request_b : spec->response_b;
+	return WIRE_PREFIX_B + (from == CLIENT ? spec->request_b : spec->response_b);
 }
 
 bool wire_last_turn(const struct call *call, uint32_t turn)
@@ -64,7 +64,7 @@ static const uint8_t *piece(const struct call *call, enum side from, uint32_t tu
 			    uint8_t *room, uint32_t *n)
 {
 	if (off < WIRE_PREFIX_B) {
-		prefix(room, wire_message_b(call, from));
+		prefix(room, wire_message_b(call, from) - WIRE_PREFIX_B);
 		*n = RTE_MIN(*n, WIRE_PREFIX_B - off);
 		return room + off;
 	}
@@ -148,9 +148,9 @@ static uint32_t control(const struct conn *conn, enum side side, const struct it
 }
 
 /* Of the message's frames. */
-static uint32_t message_b(const struct call *call, enum side side)
+static uint32_t frames_b(const struct call *call, enum side side)
 {
-	uint32_t all_b = WIRE_PREFIX_B + wire_message_b(call, side);
+	uint32_t all_b = wire_message_b(call, side);
 
 	return all_b + (all_b + WIRE_FRAME_MAX_B - 1) / WIRE_FRAME_MAX_B * FRAME_HEADER_B;
 }
@@ -158,7 +158,7 @@ static uint32_t message_b(const struct call *call, enum side side)
 static uint32_t write_message(const struct call *call, enum side side, const struct item *item,
 			      uint32_t off, uint8_t *to, uint32_t n)
 {
-	uint32_t all_b = WIRE_PREFIX_B + wire_message_b(call, side);
+	uint32_t all_b = wire_message_b(call, side);
 	uint32_t begin = off / FRAME_B * WIRE_FRAME_MAX_B;
 	uint32_t payload_b = RTE_MIN(all_b - begin, WIRE_FRAME_MAX_B);
 	uint32_t in = off % FRAME_B;
@@ -182,8 +182,7 @@ static uint32_t write_message(const struct call *call, enum side side, const str
 }
 
 /* What an item has in front of its message, and the message itself. */
-static const uint32_t heads[] = { ITEM_HELLO,  ITEM_WELCOME, ITEM_AGREED,
-				  ITEM_CREDIT, ITEM_HEAD };
+static const uint32_t heads[] = { ITEM_HELLO, ITEM_WELCOME, ITEM_AGREED, ITEM_CREDIT, ITEM_HEAD };
 
 uint32_t wire_write(const struct conn *conn, enum side side, const struct item *item, uint32_t off,
 		    uint8_t *to, uint32_t n)
@@ -204,7 +203,7 @@ uint32_t wire_write(const struct conn *conn, enum side side, const struct item *
 		off -= len_b;
 	}
 	if (item->what & ITEM_MESSAGE) {
-		len_b = message_b(call, side);
+		len_b = frames_b(call, side);
 		if (off < len_b)
 			return write_message(call, side, item, off, to, n);
 		off -= len_b;
@@ -224,7 +223,7 @@ void wire_measure(const struct conn *conn, enum side side, struct item *item)
 		if (item->what & heads[i])
 			item->len_b += control(conn, side, item, heads[i], room);
 	if (item->what & ITEM_MESSAGE)
-		item->len_b += message_b(&conn->calls[item->slot], side);
+		item->len_b += frames_b(&conn->calls[item->slot], side);
 	if (item->what & ITEM_TAIL)
 		item->len_b += control(conn, side, item, ITEM_TAIL, room);
 }

@@ -4,30 +4,30 @@
 
 #include "conn.h"
 
-#define FRAME_DATA	    0u
-#define FRAME_HEADERS	    1u
+#define FRAME_DATA          0u
+#define FRAME_HEADERS       1u
 #define FRAME_RST_STREAM    3u
-#define FRAME_SETTINGS	    4u
-#define FRAME_GOAWAY	    7u
+#define FRAME_SETTINGS      4u
+#define FRAME_GOAWAY        7u
 #define FRAME_WINDOW_UPDATE 8u
 
-#define FLAG_END_STREAM	 0x1u
-#define FLAG_ACK	 0x1u
+#define FLAG_END_STREAM  0x1u
+#define FLAG_ACK         0x1u
 #define FLAG_END_HEADERS 0x4u
 
-#define WIRE_PREFACE_B	24u
-#define WIRE_FRAME_MAX_B 16384u
-#define WIRE_PREFIX_B	5u    /* of a message */
-#define WIRE_WINDOW_B	(1u << 30) /* what each end adds to its connection's window */
+#define WIRE_PREFACE_B      24u
+#define WIRE_FRAME_MAX_B    16384u
+#define WIRE_PREFIX_B       5u         /* of a message */
+#define WIRE_WINDOW_B       (1u << 30) /* what each end adds to its connection's window */
 #define WIRE_FIRST_WINDOW_B 65535u
-#define WIRE_CREDIT_B	(16u << 20) /* DATA between two WINDOW_UPDATEs */
+#define WIRE_CREDIT_B       (16u << 20) /* DATA between two WINDOW_UPDATEs */
 
 extern const uint8_t wire_preface[WIRE_PREFACE_B];
 extern const uint8_t wire_settings[];
 extern const uint32_t wire_settings_b;
 
 void wire_create(void);
-/* Of one direction, without the prefix. */
+/* Of one direction, with its prefix. */
 uint32_t wire_message_b(const struct call *call, enum side from);
 bool wire_last_turn(const struct call *call, uint32_t turn);
 /* Fills in item->len_b. */
