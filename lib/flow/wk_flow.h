@@ -32,12 +32,11 @@ void wk_flow_key_fill(struct wk_flow_key *key, const struct wk_pkt *pkt, uint16_
 /* Head of an entry. The owner's struct begins with it. */
 struct wk_flow_entry {
 	struct wk_flow_key key;
-	uint32_t id; /* index in the pool, stable while the flow lives */
-	/* Timer wheel, private. */
-	uint64_t due_ns; /* UINT64_MAX: not armed */
+	uint64_t due_ns; /* private, of the timer wheel; UINT64_MAX: not armed */
+	uint32_t id;     /* index in the pool, stable while the flow lives */
+	uint32_t slot;   /* private, of the wheel; so are the next two */
 	uint32_t wheel_prev;
 	uint32_t wheel_next;
-	uint32_t slot;
 	uint32_t source; /* private: whose it counts as */
 };
 

@@ -56,7 +56,7 @@ void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem)
 
 void wk_h2_prefetch(const struct wk_h2_conn *conn)
 {
-	for (size_t off = 0; off < sizeof(*conn); off += LINE_B)
+	for (size_t off = 0; off < H2_CONN_HOT_B; off += LINE_B)
 		__builtin_prefetch((const uint8_t *)conn + off);
 }
 

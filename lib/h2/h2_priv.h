@@ -104,62 +104,62 @@ enum h2_c2s_state {
 	H2_C2S_FRAMES = 2,
 };
 
+/* What every feed looks at stands in the first two lines of the processor's caches. Not above 256
+ * bytes: the next size that the arena has is 512. */
 struct wk_h2_conn {
 	enum wk_h2_error error;
-	nghttp2_hd_inflater *inflater; /* of the client's header blocks; NULL: folded */
-	uint8_t *folded;               /* the block that makes the table anew; NULL: an empty one */
-	uint32_t folded_b;
-	uint32_t table_b; /* the server's HEADER_TABLE_SIZE, as acknowledged */
-	bool table_moved; /* by SETTINGS since the last header block */
-
 	/* client to server */
 	enum h2_c2s_state c2s_state;
 	enum wk_op_kind data_op; /* for the rest of the DATA frame at hand: PASS or DEL */
 	uint32_t data_left_b;
-	uint64_t held_ns;      /* since when something is held, 0 if nothing is */
-	uint32_t highest_id;   /* of any HEADERS */
-	uint32_t forwarded_id; /* of any HEADERS that went to the server */
+	uint64_t held_ns; /* since when something is held, 0 if nothing is */
+	/* server to client */
+	uint32_t left_b;         /* of the frame at hand */
+	enum wk_op_kind left_op; /* for the rest of it: PASS or DEL */
+	uint32_t block_id;       /* while in_block */
+	uint32_t highest_id;     /* of any HEADERS of the client */
 	bool deleting;
 	bool reencoding;
 	bool table_emptied; /* our size update 0 has gone to the server */
+	bool table_moved;   /* by SETTINGS since the last header block of the client */
+	bool settings_passed;
+	bool in_block;         /* of the server: from HEADERS to the end of its last CONTINUATION */
+	bool reply_update_due; /* the next block to the client begins with a size update */
+	bool revoking;         /* has ever ended a call because of a reload */
+	struct h2_streams streams;
+
+	nghttp2_hd_inflater *inflater; /* of the client's header blocks; NULL: folded */
+	struct h2_answers answers;     /* towards the client */
+	struct h2_answers revoked;     /* calls that a reload ends: the server may still speak */
+	uint64_t revoked_ns;           /* since when one waits, 0: none does */
+	uint32_t credit_b;             /* deleted DATA, not yet given back */
+	uint32_t server_credit_b;      /* the same of the server's */
+	int64_t granted_b;             /* as that of a stream, for the whole connection */
+
+	/* Rarely looked at from here on. */
+	uint32_t window_b;     /* the client's INITIAL_WINDOW_SIZE */
+	uint32_t forwarded_id; /* the highest of any HEADERS that went to the server */
+	uint32_t max_frame_b;  /* largest MAX_FRAME_SIZE the server ever announced */
+	uint32_t max_streams;  /* the server's, as acknowledged */
 	uint32_t allowed_calls;
 	uint32_t denied_calls;
-	struct h2_streams streams;
-	uint32_t max_frame_b; /* largest MAX_FRAME_SIZE the server ever announced */
-	uint32_t max_streams; /* the server's, as acknowledged */
-	uint32_t window_b;    /* the client\'s INITIAL_WINDOW_SIZE */
-	int64_t granted_b;    /* as that of a stream, for the whole connection */
+	uint32_t tokens; /* token bucket of control frames */
+	uint32_t n_answers;
+	uint64_t tokens_ns;
+	uint8_t *folded; /* the block that makes the table anew; NULL: an empty one */
+	uint32_t folded_b;
+	uint32_t table_b; /* the server's HEADER_TABLE_SIZE, as acknowledged */
 	struct h2_notes server_notes;
-
-	/* server to client */
-	bool settings_passed;
-	bool in_block; /* from HEADERS to the end of its last CONTINUATION */
-	uint32_t block_id;
-	uint32_t left_b;         /* of the frame at hand */
-	enum wk_op_kind left_op; /* for the rest of it: PASS or DEL */
+	struct h2_notes client_notes;
 	uint32_t promised_id;
 	uint32_t goaway_last;
-	struct h2_notes client_notes;
 	uint32_t reply_table_b; /* upper bound of the client's decoder table */
-	bool reply_update_due;  /* the next block to the client begins with a size update */
 	uint32_t reply_update_min_b;
-
-	/* towards the client */
-	struct h2_answers answers;
-	uint32_t n_answers;
-	uint32_t credit_b; /* deleted DATA, not yet given back */
-
-	/* towards the server: calls that a reload ends */
-	struct h2_answers revoked; /* the server may still speak on them */
-	uint64_t revoked_ns;       /* since when one waits, 0: none does */
-	bool revoking;             /* has ever ended one */
-	bool ping_out;             /* a PING of ours waits for its ACK */
-	uint32_t server_credit_b;  /* deleted DATA of the server, not yet given back */
-
-	/* token bucket of control frames */
-	uint32_t tokens;
-	uint64_t tokens_ns;
+	bool ping_out; /* a PING of ours waits for its ACK */
 };
+
+#define H2_CONN_HOT_B 192u
+_Static_assert(sizeof(struct wk_h2_conn) <= 256, "twice the memory for each connection");
 
 /* A decoded header block, in the lcore's scratch. */
 struct h2_list {

@@ -2,6 +2,7 @@
 /* ahead.c - the flows of a whole burst are looked up at once, and each is fetched into the cache
  * while the packets before it are being worked on: with many flows nothing of a flow is in any
  * cache when its packet comes. */
+#include <stddef.h>
 #include <string.h>
 
 #include <rte_prefetch.h>
@@ -15,10 +16,14 @@
 
 static void fetch_flow(const struct wk_insp_ahead *ahead, uint32_t i)
 {
-	const uint8_t *bytes = (const uint8_t *)ahead->flow[i];
+	const struct wk_insp_flow *flow = ahead->flow[i];
 
-	for (size_t off = 0; bytes && off < sizeof(struct wk_insp_flow); off += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0(bytes + off);
+	if (!flow)
+		return;
+	for (size_t off = 0; off < offsetof(struct wk_insp_flow, tcp); off += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0((const uint8_t *)flow + off);
+	wk_tcp_prefetch(&flow->tcp);
+	rte_prefetch0(&flow->tmpl[ahead->dir[i]]);
 }
 
 static void fetch_h2(const struct wk_insp_ahead *ahead, uint32_t i)
@@ -46,6 +51,7 @@ void wk_inspect_ahead(struct wk_inspect *inspect, const struct wk_inspect_next *
 	wk_flow_lookup_burst(inspect->table, ptrs, n, entries);
 	for (uint32_t i = 0; i < n; i++) {
 		ahead->pkt[i] = next[i].pkt;
+		ahead->dir[i] = (uint8_t)next[i].dir;
 		ahead->flow[i] = (struct wk_insp_flow *)entries[i];
 	}
 	for (uint32_t i = 0; i < n && i < FLOW_AHEAD; i++)
