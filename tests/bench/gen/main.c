@@ -150,6 +150,7 @@ static void wait_for_links(void)
 			gen_fail("no link within %.0f s: is there a box at the other end?", LINK_S);
 		nanosleep(&pause, NULL);
 	}
+	fprintf(stderr, "wicket-gen: both links are up\n");
 }
 
 static void open_all(struct window *window)
