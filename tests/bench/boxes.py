@@ -5,6 +5,7 @@ A box has two ports whose devices are given, one lcore that forwards (CPU 1) and
 (CPU 0). All have the same memory: hugepages, or none.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -124,8 +125,10 @@ class Box:
         """The forwarding thread goes before everything else that wants its CPU (of l3fwd all of
         them: the others sleep)."""
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            if "worker" in (task / "comm").read_text() or self.name == "l3fwd":
-                os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(1))
+            # Threads come and go, such as those that answer a question.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if "worker" in (task / "comm").read_text() or self.name == "l3fwd":
+                    os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(1))
 
     def cpu_s(self) -> float:
         """What the process has used so far."""
