@@ -71,6 +71,31 @@ static enum wk_policy_reply reply_of(enum wk_conf_reply reply)
 	}
 }
 
+static enum wk_policy_scheme scheme_of(enum wk_conf_scheme scheme)
+{
+	switch (scheme) {
+	case WK_CONF_SCHEME_HTTP:
+		return WK_SCHEME_HTTP;
+	case WK_CONF_SCHEME_HTTPS:
+		return WK_SCHEME_HTTPS;
+	case WK_CONF_SCHEME_ANY:
+		return WK_SCHEME_ANY;
+	default:
+		return WK_SCHEME_HTTP_OR_HTTPS;
+	}
+}
+
+static struct wk_policy_form form_of(const struct wk_conf_service *service)
+{
+	return (struct wk_policy_form){
+		.any_method = service->any_method,
+		.any_type = service->any_type,
+		.te_optional = service->te_optional,
+		.any_host = service->any_host,
+		.scheme = scheme_of(service->scheme),
+	};
+}
+
 static int prefixes_of(struct wk_scratch *scratch, const struct wk_conf_rule *rule,
 		       struct wk_policy_rule_in *in)
 {
@@ -158,6 +183,7 @@ static int service_in(struct wk_scratch *scratch, const struct wk_conf *conf,
 		.mode = mode_of(service->mode),
 		.unlisted = unlisted_of(service->unlisted_source),
 		.reply = reply_of(service->reply),
+		.form = form_of(service),
 		.rules = rules,
 		.n_rules = service->n_access,
 	};

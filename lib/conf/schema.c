@@ -19,6 +19,11 @@ static const char *const idles[] = { "spin", "sleep", NULL }; /* as bool idle_sl
 static const char *const rsses[] = { "auto", "software", "nic", NULL };
 static const char *const hpacks[] = { "keep", "reencode-always", NULL };
 static const char *const revokes[] = { "next-call", "end-streams", NULL };
+static const char *const http_methods[] = { "post", "any", NULL };    /* as bool any_method */
+static const char *const content_types[] = { "grpc", "any", NULL };   /* as bool any_type */
+static const char *const tes[] = { "trailers", "optional", NULL };    /* as bool te_optional */
+static const char *const hosts[] = { "authority", "any", NULL };      /* as bool any_host */
+static const char *const schemes[] = { "http-or-https", "http", "https", "any", NULL };
 static const char *const levels[] = { "emerg",  "alert", "critical", "error", "warning",
 				      "notice", "info",  "debug",    NULL };
 
@@ -105,6 +110,17 @@ static const struct key service_keys[] = {
 	  .def = WK_CONF_UNLISTED_DROP, .text = "what a source meets that no rule lists" },
 	{ "reply", "services.reply", KEY_CHOICE, FIELD(wk_conf_service, reply), .choices = replies,
 	  .def = WK_CONF_REPLY_HTTP_403, .text = "what a denied call is answered with" },
+	{ "http_method", "services.http_method", KEY_CHOICE, FIELD(wk_conf_service, any_method),
+	  .choices = http_methods, .text = "what :method a call has" },
+	{ "content_type", "services.content_type", KEY_CHOICE, FIELD(wk_conf_service, any_type),
+	  .choices = content_types,
+	  .text = "grpc: application/grpc, alone or followed by + or ;" },
+	{ "te", "services.te", KEY_CHOICE, FIELD(wk_conf_service, te_optional), .choices = tes,
+	  .text = "whether a call without te: trailers is one" },
+	{ "scheme", "services.scheme", KEY_CHOICE, FIELD(wk_conf_service, scheme),
+	  .choices = schemes, .text = "what :scheme a call has" },
+	{ "host", "services.host", KEY_CHOICE, FIELD(wk_conf_service, any_host), .choices = hosts,
+	  .text = "authority: :authority and host, where both are there, agree and name no user" },
 	{ "access", "services.access", KEY_LIST, .offset = offsetof(struct wk_conf_service, access),
 	  .offset_2 = offsetof(struct wk_conf_service, n_access),
 	  .size = sizeof(struct wk_conf_rule), .max = WK_CONF_RULES_MAX, .keys = rule_keys,

@@ -101,6 +101,13 @@ struct wk_conf_rule {
 	enum wk_conf_reply reply;
 };
 
+enum wk_conf_scheme {
+	WK_CONF_SCHEME_HTTP_OR_HTTPS = 0,
+	WK_CONF_SCHEME_HTTP = 1,
+	WK_CONF_SCHEME_HTTPS = 2,
+	WK_CONF_SCHEME_ANY = 3,
+};
+
 struct wk_conf_service {
 	struct wk_conf_at at;
 	char *name;
@@ -109,6 +116,12 @@ struct wk_conf_service {
 	enum wk_conf_mode mode;
 	enum wk_conf_unlisted unlisted_source;
 	enum wk_conf_reply reply;
+	/* What a call may lack of the gRPC specification. */
+	bool any_method;
+	bool any_type;
+	bool te_optional;
+	bool any_host;
+	enum wk_conf_scheme scheme;
 	struct wk_conf_rule *access;
 	uint32_t n_access;
 };

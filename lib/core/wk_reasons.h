@@ -85,6 +85,8 @@ enum wk_reason { WK_REASONS(WK_REASON_ENUM) WK_REASON_MAX };
 	X(CALL_DENIED_AUTHORITY, denied_authority, ":authority and host do not name one host")     \
 	X(CALL_DENIED_NOT_POST, denied_not_post, "the request method is not POST")                 \
 	X(CALL_DENIED_NOT_GRPC, denied_not_grpc, "the content type is not application/grpc")       \
+	X(CALL_DENIED_TE, denied_te, "no te: trailers")                                            \
+	X(CALL_DENIED_SCHEME, denied_scheme, "a scheme that the service does not take")            \
 	X(CALL_REFUSED_VALUE, refused_value,                                                       \
 	  "a value that its field, :path or :method cannot have")                                  \
 	X(CALL_REFUSED_ORDER, refused_order, "a pseudo-header field behind other fields")          \

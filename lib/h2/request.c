@@ -80,9 +80,12 @@ static enum wk_call_reason field(const nghttp2_nv *nv, bool end_stream,
 		return WK_CALL_REFUSED_HOP;
 	if (!is_binary(nv) && !nghttp2_check_header_value(nv->value, nv->valuelen))
 		return WK_CALL_REFUSED_VALUE;
-	if (is(nv->name, nv->namelen, "te"))
-		return is(nv->value, nv->valuelen, "trailers") ? WK_CALL_ALLOWED
-							       : WK_CALL_REFUSED_TE;
+	if (is(nv->name, nv->namelen, "te")) {
+		request->te_trailers = is(nv->value, nv->valuelen, "trailers");
+		return request->te_trailers ? WK_CALL_ALLOWED : WK_CALL_REFUSED_TE;
+	}
+	if (is(nv->name, nv->namelen, "host"))
+		return set_once(&request->host, nv);
 	if (is(nv->name, nv->namelen, "content-type"))
 		return set_once(&request->content_type, nv);
 	if (is(nv->name, nv->namelen, "content-length")) {

@@ -19,18 +19,6 @@ static bool str_begins(const struct wk_h2_str *str, const char *want)
 	return str->s && str->len_b >= len_b && memcmp(str->s, want, len_b) == 0;
 }
 
-/* application/grpc, application/grpc+proto, application/grpc;charset=utf-8: what the gRPC
- * specification calls a gRPC request. */
-static bool is_grpc(const struct wk_h2_str *type)
-{
-	static const char want[] = "application/grpc";
-	const size_t len_b = sizeof(want) - 1;
-
-	if (!str_begins(type, want))
-		return false;
-	return type->len_b == len_b || type->s[len_b] == '+' || type->s[len_b] == ';';
-}
-
 /* A client whose health watch or reflection is denied with PERMISSION_DENIED takes the whole server
  * for broken; UNIMPLEMENTED makes it go on without. */
 static uint8_t grpc_status(const struct wk_h2_str *path)
@@ -105,12 +93,9 @@ static void judge(struct wk_inspect *inspect, const struct wk_h2_request *reques
 
 	wk_policy_match(inspect->policy, source, &call, inspect->scratch, verdict);
 	wk_count(inspect->stats, WK_CNT_REGEX_LIMIT, verdict->regex_limit);
-	if (verdict->reason != WK_CALL_ALLOWED)
+	if (verdict->reason != WK_CALL_ALLOWED || !inspect->svc)
 		return;
-	if (!str_is(&request->method, "POST"))
-		verdict->reason = WK_CALL_DENIED_NOT_POST;
-	else if (!is_grpc(&request->content_type))
-		verdict->reason = WK_CALL_DENIED_NOT_GRPC;
+	verdict->reason = wk_insp_form(&inspect->svc->form, request);
 }
 
 static void tell(struct wk_inspect *inspect, struct wk_event *event, uint32_t stream_id,

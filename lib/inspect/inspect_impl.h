@@ -199,6 +199,10 @@ void wk_insp_h2_env(struct wk_inspect *inspect);
 /* review.c: judges the running calls of some more flows by a new policy. */
 void wk_insp_review(struct wk_inspect *inspect, uint64_t now_ns);
 
+/* form.c: does a request look as its service wants it? @return CALL_ALLOWED, or why not. */
+enum wk_call_reason wk_insp_form(const struct wk_policy_form *form,
+				 const struct wk_h2_request *request);
+
 /* decide.c */
 extern const struct wk_h2_hooks wk_insp_h2_hooks;
 

@@ -94,6 +94,7 @@ static int fill_service(struct fill *fill, uint32_t number, const struct wk_poli
 		.mode = in->mode,
 		.unlisted = in->unlisted,
 		.reply = in->reply,
+		.form = in->form,
 		.n_rules = in->n_rules,
 	};
 	s->rules = fill->rule;

@@ -63,16 +63,17 @@ static bool is_named(const struct wk_policy_str *name, const char *want, uint32_
 	return name->len_b == len_b && memcmp(name->s, want, len_b) == 0;
 }
 
-/* The one authority of the request: what :authority and host say, if both say the same and name no
- * user (servers differ in what they take for the host then). */
-static bool one_authority(struct wk_policy_str *authority, const struct wk_policy_str *host)
+/* Servers differ in which of two they take, and in what they take for the host behind a user. */
+bool wk_policy_one_authority(const struct wk_policy_str *authority,
+			     const struct wk_policy_str *host)
 {
-	if (authority->s == NULL)
-		*authority = *host;
-	else if (host->s != NULL && (host->len_b != authority->len_b ||
-				     !same_host(host->s, authority->s, host->len_b)))
+	const struct wk_policy_str *one = authority->s != NULL ? authority : host;
+
+	if (authority->s != NULL && host->s != NULL &&
+	    (host->len_b != authority->len_b ||
+	     !same_host(host->s, authority->s, host->len_b)))
 		return false;
-	return authority->s == NULL || memchr(authority->s, '@', authority->len_b) == NULL;
+	return one->s == NULL || memchr(one->s, '@', one->len_b) == NULL;
 }
 
 static void look_at_field(const struct service *service, const struct wk_policy_str *name,
@@ -112,7 +113,9 @@ void wk_policy_facts(const struct service *service, const struct wk_policy_reque
 		look_at_field(service, &name, &value, scratch, facts, &missed);
 	}
 	facts->headers_all = facts->headers_any & ~missed;
-	facts->split |= !one_authority(&authority, &host);
+	facts->split |= !wk_policy_one_authority(&authority, &host);
+	if (authority.s == NULL)
+		authority = host;
 	facts->unnamed = authority.len_b == 0;
 	if (facts->unnamed || facts->split)
 		return;

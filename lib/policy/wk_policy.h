@@ -32,6 +32,24 @@ enum wk_policy_reply {
 	WK_REPLY_RESET = 2,
 };
 
+/* Which :scheme a request may have. */
+enum wk_policy_scheme {
+	WK_SCHEME_HTTP_OR_HTTPS = 0,
+	WK_SCHEME_HTTP = 1,
+	WK_SCHEME_HTTPS = 2,
+	WK_SCHEME_ANY = 3,
+};
+
+/* What a request of a service has to look like, whatever the rules say. All zero: as the gRPC
+ * specification has it. */
+struct wk_policy_form {
+	bool any_method;  /* else POST */
+	bool any_type;    /* else content-type application/grpc */
+	bool te_optional; /* else te: trailers */
+	bool any_host;    /* else :authority and host agree and name no user */
+	enum wk_policy_scheme scheme;
+};
+
 /* An address with a prefix length. IPv4 uses addr[0..3]. Network order. */
 struct wk_prefix {
 	uint8_t family; /* 4 or 6 */
@@ -95,6 +113,7 @@ struct wk_policy_service_in {
 	enum wk_policy_mode mode;
 	enum wk_policy_unlisted unlisted;
 	enum wk_policy_reply reply;
+	struct wk_policy_form form;
 	const struct wk_policy_rule_in *rules;
 	uint32_t n_rules;
 };
@@ -132,6 +151,7 @@ struct wk_policy_service {
 	enum wk_policy_mode mode;
 	enum wk_policy_unlisted unlisted;
 	enum wk_policy_reply reply;
+	struct wk_policy_form form; /* looked at by whoever has the request */
 	uint32_t n_rules;
 };
 /* @return NULL if there is no such service. */
@@ -164,6 +184,10 @@ struct wk_policy_str {
 	const char *s; /* not NUL-terminated; NULL: absent */
 	uint32_t len_b;
 };
+
+/* Do :authority and host, where both are there, say the same, and name no user? */
+bool wk_policy_one_authority(const struct wk_policy_str *authority,
+			     const struct wk_policy_str *host);
 
 struct wk_policy_request {
 	struct wk_policy_str path;      /* exact bytes, as on the wire */

@@ -121,6 +121,7 @@ static void install(struct rig *rig, enum wk_policy_mode mode,
 		  .mode = mode,
 		  .unlisted = rig->conf.unlisted,
 		  .reply = rig->conf.reply,
+		  .form = rig->conf.form,
 		  .rules = rules,
 		  .n_rules = n },
 	};

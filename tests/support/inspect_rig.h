@@ -27,6 +27,7 @@ struct rig_conf {
 	enum wk_policy_mode mode;
 	enum wk_policy_unlisted unlisted;
 	enum wk_policy_reply reply;
+	struct wk_policy_form form;
 	struct wk_inspect_on on;
 	uint32_t lcore;
 	uint32_t max_flows;

@@ -75,7 +75,11 @@ static void no_other_field_has_a_say(void **state)
 							      "\0\x0bgrpc-method\x07"
 							      "AnyName"
 							      "\0\x04host\x05"
-							      "b:500";
+							      "A:500";
+	static const char split[] = POST_HTTP PLAIN ALLOWED "\x01\x05"
+							    "a:500" REST
+							    "\0\x04host\x05"
+							    "b:500";
 	struct attack *a = attack_start();
 
 	(void)state;
@@ -84,6 +88,11 @@ static void no_other_field_has_a_say(void **state)
 	expect_nothing_served(a);
 	SEND_BLOCK(a, 3, allowed);
 	expect_served(a, 3, ALLOWED);
+	/* D15 */
+	SEND_BLOCK(a, 5, split);
+	expect_denied(a, 5);
+	expect_nothing_served(a);
+	assert_int_equal(a->rig->stats.call[WK_CALL_DENIED_AUTHORITY], 1);
 	attack_end(a);
 }
 

@@ -85,6 +85,8 @@ static void what_is_left_out_has_its_default(void **state)
 	"groups = { pub-1 = [ \"10.11.0.0/16\", \"fd00:11::/48\" ]; two = ( \"10.0.0.1\" ); };\n"  \
 	"services = ( { name = \"one\"; addresses = [ \"10.12.0.0/24\", \"fd00:12::10\" ];\n"      \
 	"  port = 50051; mode = \"audit\"; unlisted_source = \"reply\"; reply = \"grpc\";\n"       \
+	"  http_method = \"any\"; content_type = \"any\"; te = \"optional\";"                 \
+	"  scheme = \"https\"; host = \"any\";\n"                                              \
 	"  access = ( { name = \"r1\"; from = [ \"@pub-1\", \"0.0.0.0/0\" ];\n"                    \
 	"    allow = [ \"/S/M\", \"@health\" ]; deny = [ \"/T/*\" ]; } ,\n"                        \
 	"   { name = \"r2\"; from = [ \"@two\" ]; allow = [ ]; } ); },\n"                          \
@@ -136,6 +138,11 @@ static void expect_services(const struct wk_conf *conf)
 	assert_int_equal(one->mode, WK_CONF_AUDIT);
 	assert_int_equal(one->unlisted_source, WK_CONF_UNLISTED_REPLY);
 	assert_int_equal(one->reply, WK_CONF_REPLY_GRPC);
+	assert_true(one->any_method);
+	assert_true(one->any_type);
+	assert_true(one->te_optional);
+	assert_true(one->any_host);
+	assert_int_equal(one->scheme, WK_CONF_SCHEME_HTTPS);
 	assert_int_equal(one->addresses.n, 2);
 	assert_int_equal(one->addresses.v[0].len, 24);
 	assert_int_equal(one->addresses.v[1].family, 6);
@@ -143,6 +150,11 @@ static void expect_services(const struct wk_conf *conf)
 	assert_int_equal(one->at.line, 9);
 	assert_string_equal(one->at.file, path);
 	assert_int_equal(conf->services[1].mode, WK_CONF_ENFORCE);
+	assert_false(conf->services[1].any_method);
+	assert_false(conf->services[1].any_type);
+	assert_false(conf->services[1].te_optional);
+	assert_false(conf->services[1].any_host);
+	assert_int_equal(conf->services[1].scheme, WK_CONF_SCHEME_HTTP_OR_HTTPS);
 }
 
 static void expect_access(const struct wk_conf_service *one)
@@ -150,7 +162,7 @@ static void expect_access(const struct wk_conf_service *one)
 	static const uint8_t group[4] = { 10, 11, 0, 0 }, six[4] = { 0xfd, 0, 0, 0x11 };
 
 	assert_int_equal(one->n_access, 2);
-	assert_int_equal(one->access[0].at.line, 11);
+	assert_int_equal(one->access[0].at.line, 12);
 	assert_int_equal(one->access[0].from.n, 3);
 	assert_memory_equal(one->access[0].from.v[0].addr, group, 4);
 	assert_memory_equal(one->access[0].from.v[1].addr, six, 4);

@@ -144,7 +144,8 @@ static void every_setting_reaches_its_reader(void **state)
 	struct wk_snapshot *s =
 		build(BASE "services = ( " DOOR(
 			      "mode = \"audit\"; unlisted_source = \"reply\"; "
-			      "reply = \"grpc\";") ","
+			      "reply = \"grpc\"; http_method = \"any\"; scheme = \"any\"; "
+			      "content_type = \"any\"; te = \"optional\"; host = \"any\";") ","
 						   "{ name = \"x\"; addresses = [ \"10.9.0.1\" ]; "
 						   "port = 1; mode = \"off\"; "
 						   "unlisted_source = \"reset\"; reply = "
@@ -167,6 +168,16 @@ static void every_setting_reaches_its_reader(void **state)
 	assert_int_equal(door->mode, WK_MODE_AUDIT);
 	assert_int_equal(door->unlisted, WK_UNLISTED_REPLY);
 	assert_int_equal(door->reply, WK_REPLY_GRPC);
+	assert_true(door->form.any_method);
+	assert_true(door->form.any_type);
+	assert_true(door->form.te_optional);
+	assert_true(door->form.any_host);
+	assert_int_equal(door->form.scheme, WK_SCHEME_ANY);
+	assert_false(x->form.any_method);
+	assert_false(x->form.any_type);
+	assert_false(x->form.te_optional);
+	assert_false(x->form.any_host);
+	assert_int_equal(x->form.scheme, WK_SCHEME_HTTP_OR_HTTPS);
 	assert_int_equal(x->mode, WK_MODE_OFF);
 	assert_int_equal(x->unlisted, WK_UNLISTED_RESET);
 	assert_int_equal(x->reply, WK_REPLY_RESET);
