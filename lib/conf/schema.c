@@ -19,10 +19,10 @@ static const char *const idles[] = { "spin", "sleep", NULL }; /* as bool idle_sl
 static const char *const rsses[] = { "auto", "software", "nic", NULL };
 static const char *const hpacks[] = { "keep", "reencode-always", NULL };
 static const char *const revokes[] = { "next-call", "end-streams", NULL };
-static const char *const http_methods[] = { "post", "any", NULL };    /* as bool any_method */
-static const char *const content_types[] = { "grpc", "any", NULL };   /* as bool any_type */
-static const char *const tes[] = { "trailers", "optional", NULL };    /* as bool te_optional */
-static const char *const hosts[] = { "authority", "any", NULL };      /* as bool any_host */
+static const char *const http_methods[] = { "post", "any", NULL };  /* as bool any_method */
+static const char *const content_types[] = { "grpc", "any", NULL }; /* as bool any_type */
+static const char *const tes[] = { "trailers", "optional", NULL };  /* as bool te_optional */
+static const char *const hosts[] = { "authority", "any", NULL };    /* as bool any_host */
 static const char *const schemes[] = { "http-or-https", "http", "https", "any", NULL };
 static const char *const levels[] = { "emerg",  "alert", "critical", "error", "warning",
 				      "notice", "info",  "debug",    NULL };

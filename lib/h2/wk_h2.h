@@ -114,7 +114,7 @@ struct wk_h2_request {
 	struct wk_h2_str authority;
 	struct wk_h2_str content_type;
 	struct wk_h2_str host;
-	bool te_trailers; /* the only thing that te may say */
+	bool te_trailers;  /* the only thing that te may say */
 	int64_t length_b;  /* content-length, -1 for none */
 	uint32_t n_fields; /* of the whole list, pseudo-header fields included */
 	const void *fields;

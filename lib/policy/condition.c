@@ -70,8 +70,7 @@ bool wk_policy_one_authority(const struct wk_policy_str *authority,
 	const struct wk_policy_str *one = authority->s != NULL ? authority : host;
 
 	if (authority->s != NULL && host->s != NULL &&
-	    (host->len_b != authority->len_b ||
-	     !same_host(host->s, authority->s, host->len_b)))
+	    (host->len_b != authority->len_b || !same_host(host->s, authority->s, host->len_b)))
 		return false;
 	return one->s == NULL || memchr(one->s, '@', one->len_b) == NULL;
 }

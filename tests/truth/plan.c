@@ -97,18 +97,21 @@ static void shuffle(struct truth_field *field, uint32_t n, struct sim_rng *rng)
 
 /* One field that a denied call may differ in from an allowed one. */
 static void choose(struct truth_call *call, const char **path, const char **method,
-		   const char **type, struct sim_rng *rng)
+		   const char **type, bool *te, struct sim_rng *rng)
 {
 	static const char *const others[] = { "text/plain", "application/json", "", NULL };
 
 	*path = allowed[rng_range32(rng, 0, COUNT(allowed) - 1)];
 	*method = "POST";
 	*type = rng_chance(rng, 800) ? "application/grpc" : "application/grpc+proto";
+	*te = true;
 	call->grpc = true;
 	if (call->want != TRUTH_DENY)
 		return;
 	if (rng_chance(rng, 800)) {
 		*path = denied[rng_range32(rng, 0, COUNT(denied) - 1)];
+	} else if (rng_chance(rng, 300)) {
+		*te = false;
 	} else if (rng_chance(rng, 400)) {
 		*method = rng_chance(rng, 500) ? "GET" : "PUT";
 	} else {
@@ -122,10 +125,10 @@ static void well_formed(struct truth_call *call, const struct truth_words *words
 {
 	const char *path, *method, *type;
 	struct truth_list *list = &call->request;
-	bool host = rng_chance(rng, 100);
+	bool host = rng_chance(rng, 100), te;
 	uint32_t pseudo;
 
-	choose(call, &path, &method, &type, rng);
+	choose(call, &path, &method, &type, &te, rng);
 	add(list, ":method", method);
 	add(list, ":path", path);
 	add(list, ":scheme", rng_chance(rng, 800) ? "http" : "https");
@@ -140,7 +143,7 @@ static void well_formed(struct truth_call *call, const struct truth_words *words
 		add(list, "host", "door:50051");
 	if (type)
 		add(list, "content-type", type);
-	if (rng_chance(rng, 900))
+	if (te)
 		add(list, "te", "trailers");
 	add_random(list, words, rng_chance(rng, 100) ? 18 : 6, rng);
 	if (rng_chance(rng, 300))

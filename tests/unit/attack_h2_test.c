@@ -16,7 +16,8 @@
 #define PLAIN     "\x04\x1e"
 #define REST                                                                                       \
 	"\x0f\x10\x10"                                                                             \
-	"application/grpc"
+	"application/grpc"                                                                         \
+	"\x00\x02te\x08trailers"
 
 /* A block of the client, in one segment. */
 static void send_block(struct attack *a, uint32_t stream, const char *block, size_t len_b)
@@ -77,8 +78,7 @@ static void no_other_field_has_a_say(void **state)
 							      "\0\x04host\x05"
 							      "A:500";
 	static const char split[] = POST_HTTP PLAIN ALLOWED "\x01\x05"
-							    "a:500" REST
-							    "\0\x04host\x05"
+							    "a:500" REST "\0\x04host\x05"
 							    "b:500";
 	struct attack *a = attack_start();
 

@@ -85,8 +85,8 @@ static void what_is_left_out_has_its_default(void **state)
 	"groups = { pub-1 = [ \"10.11.0.0/16\", \"fd00:11::/48\" ]; two = ( \"10.0.0.1\" ); };\n"  \
 	"services = ( { name = \"one\"; addresses = [ \"10.12.0.0/24\", \"fd00:12::10\" ];\n"      \
 	"  port = 50051; mode = \"audit\"; unlisted_source = \"reply\"; reply = \"grpc\";\n"       \
-	"  http_method = \"any\"; content_type = \"any\"; te = \"optional\";"                 \
-	"  scheme = \"https\"; host = \"any\";\n"                                              \
+	"  http_method = \"any\"; content_type = \"any\"; te = \"optional\";"                      \
+	"  scheme = \"https\"; host = \"any\";\n"                                                  \
 	"  access = ( { name = \"r1\"; from = [ \"@pub-1\", \"0.0.0.0/0\" ];\n"                    \
 	"    allow = [ \"/S/M\", \"@health\" ]; deny = [ \"/T/*\" ]; } ,\n"                        \
 	"   { name = \"r2\"; from = [ \"@two\" ]; allow = [ ]; } ); },\n"                          \

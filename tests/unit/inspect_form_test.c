@@ -63,8 +63,7 @@ static void expect(const struct look *look, const struct wk_policy_form *form,
 	rig = rig_new(&conf);
 	rig_connect(rig);
 	rig_greet(rig);
-	rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, bytes,
-		 put_look(&rig->client, bytes, 1, look));
+	rig_send(rig, WK_C2S, PAIR_ACK | PAIR_PSH, bytes, put_look(&rig->client, bytes, 1, look));
 	assert_int_equal(rig->stats.call[reason], 1);
 	assert_int_equal(rig_server_headers(rig, &fields), allowed ? 1 : 0);
 	assert_int_equal(rig->n_events, allowed ? 0 : 1);
@@ -132,7 +131,10 @@ static const struct form_case {
 	  { .any_type = true },
 	  WK_CALL_DENIED_NOT_GRPC,
 	  WK_CALL_ALLOWED },
-	{ { GOOD, "other:50051" }, { .any_host = true }, WK_CALL_DENIED_AUTHORITY, WK_CALL_ALLOWED },
+	{ { GOOD, "other:50051" },
+	  { .any_host = true },
+	  WK_CALL_DENIED_AUTHORITY,
+	  WK_CALL_ALLOWED },
 	{ { GOOD, "" }, { .any_host = true }, WK_CALL_DENIED_AUTHORITY, WK_CALL_ALLOWED },
 	{ { "POST", "http", "me@" HOST, RIG_GRPC, "trailers", NULL },
 	  { .any_host = true },

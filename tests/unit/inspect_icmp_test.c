@@ -417,6 +417,8 @@ static void a_segment_that_is_put_together_fits_the_path(void **state)
 	n += 30;
 	memcpy(block + n, "\x0f\x10\x10" RIG_GRPC, 19);
 	n += 19;
+	memcpy(block + n, "\0\2te\10trailers", 13);
+	n += 13;
 	for (uint32_t i = 0; i < 8; i++) {
 		memcpy(block + n, "\0\4x-f0\x64", 7);
 		block[n + 5] = (uint8_t)('0' + i);

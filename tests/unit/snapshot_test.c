@@ -144,22 +144,25 @@ static void every_setting_reaches_its_reader(void **state)
 	struct wk_snapshot *s =
 		build(BASE "services = ( " DOOR(
 			      "mode = \"audit\"; unlisted_source = \"reply\"; "
-			      "reply = \"grpc\"; http_method = \"any\"; scheme = \"any\"; "
-			      "content_type = \"any\"; te = \"optional\"; host = \"any\";") ","
-						   "{ name = \"x\"; addresses = [ \"10.9.0.1\" ]; "
-						   "port = 1; mode = \"off\"; "
-						   "unlisted_source = \"reset\"; reply = "
-						   "\"reset\"; } );\n"
-						   "acl = ( { to = [ \"10.12.0.0/16\" ]; proto = "
-						   "\"tcp\"; port = 22; "
-						   "action = \"drop\"; }, { to = [ \"10.5.0.0/16\" "
-						   "]; action = \"pass\"; } );\n"
-						   "default = \"drop\";\n"
-						   "on = { mid_stream = \"pass\"; table_full = "
-						   "\"reset\"; "
-						   "protocol_error = \"drop\"; tls = \"pass\"; "
-						   "http1 = \"drop\"; "
-						   "fragment = \"pass\"; tunnel = \"reset\"; };\n",
+			      "reply = \"grpc\"; http_method = \"any\"; scheme = "
+			      "\"any\"; "
+			      "content_type = \"any\"; te = \"optional\"; host = "
+			      "\"any\";") ","
+					  "{ name = \"x\"; addresses = [ \"10.9.0.1\" ]; "
+					  "port = 1; mode = \"off\"; "
+					  "unlisted_source = \"reset\"; reply = "
+					  "\"reset\"; } );\n"
+					  "acl = ( { to = [ \"10.12.0.0/16\" ]; proto = "
+					  "\"tcp\"; port = 22; "
+					  "action = \"drop\"; }, { to = [ "
+					  "\"10.5.0.0/16\" "
+					  "]; action = \"pass\"; } );\n"
+					  "default = \"drop\";\n"
+					  "on = { mid_stream = \"pass\"; table_full = "
+					  "\"reset\"; "
+					  "protocol_error = \"drop\"; tls = \"pass\"; "
+					  "http1 = \"drop\"; "
+					  "fragment = \"pass\"; tunnel = \"reset\"; };\n",
 		      NULL, 0);
 	const struct wk_policy_service *door = wk_policy_service(s->policy, 0);
 	const struct wk_policy_service *x = wk_policy_service(s->policy, 1);
