@@ -361,6 +361,7 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	static const char *const verdicts[] = { "forward", "absorb", "drop" };
 	struct wk_tcp_result result;
 	struct wk_tcp_seg seg, own;
+	enum wk_dir dir = pkt->dir;
 	enum belongs belongs;
 
 	box->now_ns = now_ns;
@@ -396,14 +397,13 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	if (result.verdict == WK_TCP_FORWARD) {
 		forward(box, pkt, &result);
 	} else {
-		if (result.verdict == WK_TCP_DROP) {
-			check_dropped(&box->check, pkt->dir);
+		if (result.verdict == WK_TCP_DROP)
 			box->dropped++;
-		} else {
+		else
 			box->absorbed++;
-		}
 		free(pkt);
 	}
+	check_settled(&box->check, dir, result.verdict == WK_TCP_DROP);
 	if (wk_tcp_state(&box->flow) == WK_TCP_ST_ESTABLISHED)
 		check_deleted(&box->check);
 }

@@ -91,7 +91,6 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 	int64_t seq;
 
 	check->forged = false;
-	check->said_cwr = false;
 	if (seg->flags & WK_TCP_SYN)
 		in_syn(check, dir, seg);
 	if (!half->open || (seg->flags & WK_TCP_RST))
@@ -104,9 +103,9 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 
 		if (seg->flags & WK_TCP_FIN)
 			half->fin_in = end++;
-		check->said_cwr = (seg->flags & WK_TCP_CWR) && seg->data_len_b > 0 &&
-				  (uint64_t)seq == 1 + d->in_b + d->held_b && !half->cwr_owed;
-		half->cwr_owed |= check->said_cwr;
+		half->said_cwr = (seg->flags & WK_TCP_CWR) && seg->data_len_b > 0 &&
+				 (uint64_t)seq == 1 + d->in_b + d->held_b && !half->cwr_owed;
+		half->cwr_owed |= half->said_cwr;
 		ranges_add(&half->seen, (uint64_t)seq, end);
 	}
 	check->counts = seq + (int64_t)seg->data_len_b >= (int64_t)half->ack_in_max;
@@ -116,10 +115,13 @@ void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg
 		half->ts_in = seg->tsval;
 }
 
-void check_dropped(struct check *check, enum wk_dir dir)
+void check_settled(struct check *check, enum wk_dir dir, bool dropped)
 {
-	if (check->said_cwr)
-		check->half[dir].cwr_owed = false;
+	struct check_half *half = &check->half[dir];
+
+	if (half->said_cwr && dropped)
+		half->cwr_owed = false;
+	half->said_cwr = false;
 }
 
 const struct judge_map *check_map_at(const struct judge_dir *d, uint64_t out)
@@ -202,6 +204,17 @@ static void check_judged(struct check *check, uint64_t end)
 		check_fail(check, "I2: unjudged bytes left: up to %lu, judged to %lu", end, limit);
 }
 
+static bool is_inserted(const struct check *check, enum wk_dir dir, uint64_t from, uint64_t to)
+{
+	for (uint32_t i = 0; i < check->n_inserts && from < to && dir == WK_S2C; i++) {
+		const struct check_insert *ins = &check->inserts[i];
+
+		if (from > ins->out && from <= ins->out + ins->len_b)
+			from = ins->out + ins->len_b + 1;
+	}
+	return from >= to;
+}
+
 static void check_payload(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
 			  uint64_t off)
 {
@@ -223,7 +236,10 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 		check_fail(check, "bytes of stream %d to %lu beyond the window's edge %lu", dir,
 			   end, edge);
 	check_bytes(check, dir, off, seg->data, seg->data_len_b);
-	if (half->cwr_owed && end > half->end_out && !(seg->flags & WK_TCP_CWR))
+	/* The ACK in the packet that says it may have made place for an insertion, which leaves
+	 * first. */
+	if (half->cwr_owed && end > half->end_out && !(seg->flags & WK_TCP_CWR) &&
+	    !(half->said_cwr && is_inserted(check, dir, half->end_out, end)))
 		check_fail(check, "a CWR of stream %d does not go on with the next bytes", dir);
 	half->cwr_owed &= !(seg->flags & WK_TCP_CWR);
 	if (dir == WK_S2C && off < half->end_out)

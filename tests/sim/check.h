@@ -29,6 +29,7 @@ struct check_half {
 	struct ranges seen; /* in: what has arrived at the box */
 	uint64_t fin_in;
 	bool cwr_owed;    /* a sender has said that it slowed down, its receiver has not heard it */
+	bool said_cwr;    /* in the packet at hand, in order */
 	uint64_t ack_max; /* out: highest acknowledgement of its receiver that has arrived */
 	uint64_t ack_sure; /* out: the same, of packets inside their own window */
 	uint64_t edge_max; /* out: highest right edge, as it arrived */
@@ -64,7 +65,6 @@ struct check {
 	bool ts;
 	struct check_insert *inserts;
 	uint32_t n_inserts;
-	bool said_cwr;       /* the packet at hand, in order */
 	bool forged;         /* the packet at hand is an attacker's */
 	bool mute;           /* only watch: the flow is passive */
 	bool counts;         /* the packet at hand is at a number where its ACK is looked at */
@@ -77,8 +77,8 @@ struct check {
 void check_fini(struct check *check);
 /* A genuine packet arrives at the box. */
 void check_in(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg);
-/* The packet at hand was dropped: what it said need not go on. */
-void check_dropped(struct check *check, enum wk_dir dir);
+/* What has become of the packet at hand. Of one that was dropped nothing need go on. */
+void check_settled(struct check *check, enum wk_dir dir, bool dropped);
 /* A packet leaves the box towards the receiver of dir. `in` is what came in when it is forwarded,
  * NULL when it was built. */
 void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg,
