@@ -35,6 +35,9 @@ static bool hole_is_owned(const struct wk_tcp_half *half)
 {
 	const struct wk_tcp_rec *rec = half->head;
 
+	/* What was deleted since the last acknowledgement takes no place. */
+	while (rec && rec->out_len_b == 0)
+		rec = rec->next;
 	return rec && rec->owned && rec->out_off <= half->b_out && half->nxt_out > half->b_out;
 }
 

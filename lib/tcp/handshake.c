@@ -247,9 +247,8 @@ bool handshake_syn_inside(struct ctx *c, enum wk_dir dir, const struct wk_tcp_se
 		return true;
 	}
 	if (seg->seq == stream(flow, WK_S2C)->isn && seg->ack == stream(flow, WK_C2S)->isn + 1) {
-		if (flow->ts_on && seg->has_ts && wk_seq_lt(stream(flow, dir)->tsval, seg->tsval))
-			stream(flow, dir)->tsval = seg->tsval;
-		/* The third ACK was lost behind us. */
+		/* The third ACK was lost behind us. What it says is no news to its receiver, not
+		 * even the time (RFC 9293 3.10.7.4): it is not read. */
 		forward_syn(seg, flow->passive, c->env->stats, c->result);
 		return true;
 	}

@@ -35,32 +35,48 @@ bool wk_tcp_quoted(const struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq
 	return true;
 }
 
-/* The first record in [from, to) whose bytes the sender cannot send as they went out. */
-static const struct wk_tcp_rec *ours_in(const struct wk_tcp_half *half, uint64_t from, uint64_t to)
+/* Its sender cannot send these bytes as they went out, and has not been helped since. */
+static bool is_ours(const struct wk_tcp_rec *rec, uint64_t since_ns)
 {
-	for (const struct wk_tcp_rec *rec = half->head; rec && rec->out_off < to; rec = rec->next)
-		if (rec->out_off + rec->out_len_b > from && (rec->owned || rec->kind == REC_REPL))
-			return rec;
-	return NULL;
+	return (rec->owned || rec->kind == REC_REPL) && rec->sent_ns < since_ns;
 }
 
+/* The first such bytes of *span. @return false when there are none. */
+static bool ours_in(const struct wk_tcp_half *half, uint64_t since_ns, struct span *span)
+{
+	const struct wk_tcp_rec *rec = ledger_near(half, span->from);
+	uint64_t end, to = span->to;
+
+	while (rec && (rec->out_off + rec->out_len_b <= span->from || !is_ours(rec, since_ns)))
+		rec = rec->next;
+	if (!rec || span->from >= to || rec->out_off >= to)
+		return false;
+	if (span->from < rec->out_off)
+		span->from = rec->out_off;
+	end = rec->out_off + rec->out_len_b;
+	for (rec = rec->next; rec && rec->out_off == end && is_ours(rec, since_ns); rec = rec->next)
+		end += rec->out_len_b;
+	span->to = end < to ? end : to;
+	return true;
+}
+
+/* Bytes of the sender's may lie in between. They come again when it hears of the error, but what is
+ * ours behind them would wait for our timer. */
 void wk_tcp_too_big(struct wk_tcp_flow *flow, enum wk_dir dir, uint32_t seq, uint32_t len_b,
 		    uint64_t since_ns, const struct wk_tcp_env *env)
 {
 	struct ctx c = { .flow = flow, .env = env };
 	struct wk_tcp_half *half = stream(flow, dir);
-	const struct wk_tcp_rec *rec;
+	struct span span;
 	uint64_t from, to;
 
 	if (!under_way(flow, dir, seq, &from))
 		return;
 	to = from + len_b < half->nxt_out ? from + len_b : half->nxt_out;
-	rec = ours_in(half, from, to);
 	/* What has gone out since is small enough, whoever repeats the error. */
-	if (!rec || rec->sent_ns >= since_ns)
-		return;
-	if (from < rec->out_off)
-		from = rec->out_off;
-	wk_count(env->stats, WK_CNT_OWNED_REXMIT, 1);
-	emit(&c, dir, from, to, NULL, 0, WK_TCP_PSH);
+	for (span = (struct span){ from, to }; ours_in(half, since_ns, &span);
+	     span = (struct span){ span.to, to }) {
+		wk_count(env->stats, WK_CNT_OWNED_REXMIT, 1);
+		emit(&c, dir, span.from, span.to, NULL, 0, WK_TCP_PSH);
+	}
 }
