@@ -17,6 +17,12 @@ void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const 
 
 	if (!pkt_read(pkt, &seg))
 		return;
+	if (pkt->quoted_b > 0) {
+		printf("%12.6f %-14s %sICMP about seq %u len %u: mtu %u %s\n", (double)now_ns / 1e9,
+		       where, pkt->dir == WK_C2S ? "c>s " : "s>c ", seg.seq, pkt->quoted_b,
+		       pkt->mtu_b, what);
+		return;
+	}
 	printf("%12.6f %-14s %s%s%s%s%s%s%s seq %u len %u ack %u wnd %u", (double)now_ns / 1e9,
 	       where, pkt->dir == WK_C2S ? "c>s " : "s>c ", seg.flags & WK_TCP_SYN ? "S" : "",
 	       seg.flags & WK_TCP_FIN ? "F" : "", seg.flags & WK_TCP_RST ? "R" : "",
@@ -78,10 +84,29 @@ static uint32_t hook_pull(void *user, uint8_t *buf, uint32_t room_b)
 		box->waits_ns = 0; /* another is the oldest now */
 
 	if (len_b > 0)
-		check_inserted(&box->check, box->flow.half[WK_S2C].e_out - 1, len_b);
+		check_inserted(&box->check, WK_S2C, box->flow.half[WK_S2C].e_out - 1, len_b);
 	if (box->cfg.verbose)
 		printf("%12.6f insertion of %u bytes at %" PRIu64 "\n", (double)box->now_ns / 1e9,
 		       len_b, box->flow.half[WK_S2C].e_out - 1);
+	return len_b;
+}
+
+static uint32_t hook_ask_pending(void *user)
+{
+	return judge_ask_pending(&((struct box *)user)->judge);
+}
+
+static uint32_t hook_ask_pull(void *user, uint8_t *buf, uint32_t room_b)
+{
+	struct box *box = user;
+	const struct wk_tcp_half *half = &box->flow.half[WK_C2S];
+	uint32_t len_b = judge_ask_pull(&box->judge, half->e_in - 1, half->e_out - 1, buf, room_b);
+
+	if (len_b > 0)
+		check_inserted(&box->check, WK_C2S, half->e_out - 1, len_b);
+	if (box->cfg.verbose)
+		printf("%12.6f insertion of %u bytes towards the server at %" PRIu64 "\n",
+		       (double)box->now_ns / 1e9, len_b, half->e_out - 1);
 	return len_b;
 }
 
@@ -109,14 +134,43 @@ static void leave(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_seg 
 	box->send(box->user, pkt);
 }
 
+/* As packets that fit the path, as far as that is known: FIN and PSH in the last one, CWR in the
+ * first. */
+static void leave_cut(struct box *box, struct sim_pkt *whole)
+{
+	uint32_t mtu_b = box->path_mtu_b[whole->dir], from_b = 0, room_b, left_b;
+	struct wk_tcp_seg seg, part;
+
+	if (mtu_b == 0 || whole->len_b + SIM_IP_HDR_B <= mtu_b || !pkt_read(whole, &seg)) {
+		box->built++;
+		leave(box, whole, NULL, "built");
+		return;
+	}
+	room_b = mtu_b - SIM_IP_HDR_B - WK_TCP_HDR_MIN_B - seg.opts_len_b;
+	while (from_b < seg.data_len_b) {
+		left_b = seg.data_len_b - from_b;
+		part = seg;
+		part.seq += from_b;
+		part.data += from_b;
+		part.data_len_b = left_b < room_b ? left_b : room_b;
+		if (left_b > room_b)
+			part.flags &= (uint8_t) ~(WK_TCP_FIN | WK_TCP_PSH);
+		if (from_b > 0)
+			part.flags &= (uint8_t)~WK_TCP_CWR;
+		from_b += part.data_len_b;
+		box->built++;
+		leave(box, pkt_build(whole->dir, &part), NULL, "built");
+	}
+	free(whole);
+}
+
 static void hook_tx(void *user, const struct wk_tcp_out *out)
 {
 	struct box *box = user;
 
-	box->built++;
 	if (box->cfg.passive)
 		box_fail(box, "a passive flow built a packet");
-	leave(box, pkt_build_out(out), NULL, "built");
+	leave_cut(box, pkt_build_out(out));
 }
 
 static const struct wk_tcp_hooks hooks = {
@@ -124,6 +178,8 @@ static const struct wk_tcp_hooks hooks = {
 	.finished = hook_finished,
 	.pending = hook_pending,
 	.pull = hook_pull,
+	.server_pending = hook_ask_pending,
+	.server_pull = hook_ask_pull,
 	.farewell = hook_farewell,
 	.tx = hook_tx,
 };
@@ -140,7 +196,7 @@ static void clock_wait(struct box *box)
 		box->waited_ns = box->now_ns - box->waits_ns;
 }
 
-static struct wk_tcp_env env_now(struct box *box)
+struct wk_tcp_env box_env(struct box *box)
 {
 	return (struct wk_tcp_env){
 		.now_ns = box->now_ns,
@@ -188,7 +244,7 @@ void box_fini(struct box *box)
 
 void box_close(struct box *box)
 {
-	struct wk_tcp_env env = env_now(box);
+	struct wk_tcp_env env = box_env(box);
 	struct wk_mem_usage usage;
 
 	if (box->has_flow)
@@ -227,7 +283,7 @@ static bool is_client_syn(enum wk_dir dir, const struct wk_tcp_seg *seg)
 static enum belongs shake_hands(struct box *box, enum wk_dir dir, const struct wk_tcp_seg *seg,
 				struct wk_tcp_result *result)
 {
-	struct wk_tcp_env env = env_now(box);
+	struct wk_tcp_env env = box_env(box);
 
 	switch (wk_tcp_hs_input(&box->hs, dir, seg, &box->stats, result)) {
 	case WK_TCP_HS_DONE:
@@ -310,7 +366,7 @@ static struct wk_tcp_result pass(struct box *box, enum wk_dir dir, const struct 
 {
 	bool probe = !forged && !box->cfg.passive && is_probe(box, dir, seg);
 	uint64_t left = box->check.left[dir];
-	struct wk_tcp_env env = env_now(box);
+	struct wk_tcp_env env = box_env(box);
 	struct wk_tcp_result result = { 0 };
 	bool open;
 
@@ -367,6 +423,10 @@ void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_n
 	box->now_ns = now_ns;
 	if (box->cfg.verbose)
 		trace(now_ns, forged ? "box gets FORGED" : "box gets", pkt, "");
+	if (pkt->quoted_b > 0) {
+		box_icmp(box, pkt, forged);
+		return;
+	}
 	if (wk_tcp_seg_parse(&seg, pkt->b, pkt->len_b) != 0 || !pkt_read(pkt, &own)) {
 		if (!forged)
 			check_fail(&box->check, "wk_tcp_seg_parse refuses a good packet");
@@ -439,11 +499,12 @@ void box_timer(struct box *box, uint64_t now_ns)
 	struct wk_tcp_env env;
 
 	box->now_ns = now_ns;
-	env = env_now(box);
+	env = box_env(box);
 	settle(box, WK_C2S);
 	if (now_ns >= box->poke_ns) {
 		box->poke_ns = UINT64_MAX;
 		box->judge.wanted++;
+		box->judge.asks++;
 		wk_tcp_poke(&box->flow, &env);
 	}
 	if (now_ns >= box->reset_ns)

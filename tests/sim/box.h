@@ -46,6 +46,9 @@ struct box {
 	uint64_t reset_ns; /* when the operator ends the connection; UINT64_MAX: never */
 	void (*send)(void *user, struct sim_pkt *pkt);
 	void *user;
+	uint32_t path_mtu_b[2]; /* of packets that are built, by direction; 0: nobody knows */
+	uint64_t path_ns[2];    /* since when */
+	uint32_t quotes;        /* ICMP errors that went on */
 	uint64_t forwarded, edited, absorbed, dropped, built;
 };
 
@@ -57,6 +60,11 @@ uint64_t box_deadline(const struct box *box);
 void box_timer(struct box *box, uint64_t now_ns);
 /* Ends the flow and looks whether it gave everything back. */
 void box_close(struct box *box);
+
+/* box_icmp.c: an ICMP error that arrives (ownership passes). */
+void box_icmp(struct box *box, struct sim_pkt *pkt, bool forged);
+/* box.c: for the above. */
+struct wk_tcp_env box_env(struct box *box);
 
 /* Prints one packet in a line. */
 void trace(uint64_t now_ns, const char *where, const struct sim_pkt *pkt, const char *what);

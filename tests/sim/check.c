@@ -25,10 +25,11 @@ void check_fini(struct check *check)
 	for (int i = 0; i < 2; i++) {
 		ranges_fini(&check->half[i].seen);
 		ranges_fini(&check->half[i].sent);
+		ranges_fini(&check->half[i].again);
+		ranges_fini(&check->half[i].fresh);
+		free(check->half[i].inserts);
 		free(check->half[i].bytes);
 	}
-	free(check->inserts);
-	ranges_fini(&check->again);
 }
 
 static void in_syn(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg)
@@ -180,17 +181,19 @@ static uint64_t edge_told(const struct check *check, const struct check_half *ha
 	return check->forged ? half->edge_heard : half->edge_max;
 }
 
-void check_inserted(struct check *check, uint64_t out, uint64_t len_b)
+void check_inserted(struct check *check, enum wk_dir dir, uint64_t out, uint64_t len_b)
 {
-	uint64_t edge = edge_told(check, &check->half[WK_S2C]);
+	struct check_half *half = &check->half[dir];
+	uint64_t edge = edge_told(check, half);
 
 	if (out + 1 + len_b > edge)
-		check_fail(check, "an insertion to %lu, the client's window ends at %lu",
-			   out + 1 + len_b, edge);
-	check->inserts = realloc(check->inserts, (check->n_inserts + 1) * sizeof(*check->inserts));
-	if (!check->inserts)
+		check_fail(check,
+			   "an insertion in stream %d to %lu, its receiver's window ends at %lu",
+			   dir, out + 1 + len_b, edge);
+	half->inserts = realloc(half->inserts, (half->n_inserts + 1) * sizeof(*half->inserts));
+	if (!half->inserts)
 		abort();
-	check->inserts[check->n_inserts++] = (struct check_insert){ .out = out, .len_b = len_b };
+	half->inserts[half->n_inserts++] = (struct check_insert){ .out = out, .len_b = len_b };
 }
 
 static void check_judged(struct check *check, uint64_t end)
@@ -204,10 +207,10 @@ static void check_judged(struct check *check, uint64_t end)
 		check_fail(check, "I2: unjudged bytes left: up to %lu, judged to %lu", end, limit);
 }
 
-static bool is_inserted(const struct check *check, enum wk_dir dir, uint64_t from, uint64_t to)
+static bool is_inserted(const struct check_half *half, uint64_t from, uint64_t to)
 {
-	for (uint32_t i = 0; i < check->n_inserts && from < to && dir == WK_S2C; i++) {
-		const struct check_insert *ins = &check->inserts[i];
+	for (uint32_t i = 0; i < half->n_inserts && from < to; i++) {
+		const struct check_insert *ins = &half->inserts[i];
 
 		if (from > ins->out && from <= ins->out + ins->len_b)
 			from = ins->out + ins->len_b + 1;
@@ -239,11 +242,12 @@ static void check_payload(struct check *check, enum wk_dir dir, const struct wk_
 	/* The ACK in the packet that says it may have made place for an insertion, which leaves
 	 * first. */
 	if (half->cwr_owed && end > half->end_out && !(seg->flags & WK_TCP_CWR) &&
-	    !(half->said_cwr && is_inserted(check, dir, half->end_out, end)))
+	    !(half->said_cwr && is_inserted(half, half->end_out, end)))
 		check_fail(check, "a CWR of stream %d does not go on with the next bytes", dir);
 	half->cwr_owed &= !(seg->flags & WK_TCP_CWR);
-	if (dir == WK_S2C && off < half->end_out)
-		ranges_add(&check->again, off, end < half->end_out ? end : half->end_out);
+	if (off < half->end_out)
+		ranges_add(&half->again, off, end < half->end_out ? end : half->end_out);
+	ranges_add(&half->fresh, off, end);
 	if (end > half->end_out)
 		half->end_out = end;
 }
@@ -332,8 +336,8 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 void check_forged(struct check *check)
 {
 	check->forged = true;
-	check->dups = 3; /* it may have been a duplicate too */
 	for (int i = 0; i < 2; i++) {
+		check->half[i].dups = 3; /* it may have been a duplicate too */
 		check->half[i].stale_ack = check->half[i].ack_max;
 		check->half[i].stale_edge = check->half[i].edge_max;
 		check->half[i].stale_end = check->half[i].end_out;

@@ -12,7 +12,7 @@
 #include "ranges.h"
 #include "wire.h"
 
-/* An insertion in the server's stream. Payload offsets of the client. */
+/* An insertion. Payload offsets of its receiver. */
 struct check_insert {
 	uint64_t out;
 	uint64_t len_b;
@@ -51,6 +51,12 @@ struct check_half {
 	uint64_t stale_ack, stale_edge; /* maxima before the packet at hand */
 	uint64_t stale_end;             /* end_out before it */
 	uint64_t stale_heard;           /* and ack_heard */
+
+	struct check_insert *inserts; /* ours in this stream */
+	uint32_t n_inserts;
+	uint32_t dups;       /* of its receiver's, since its last news */
+	struct ranges again; /* offsets that have left more than once */
+	struct ranges fresh; /* offsets that have left since an ICMP error came */
 };
 
 struct check {
@@ -63,15 +69,11 @@ struct check {
 	bool lies; /* payload of DATA may come in two versions */
 	bool scaled;
 	bool ts;
-	struct check_insert *inserts;
-	uint32_t n_inserts;
-	bool forged;         /* the packet at hand is an attacker's */
-	bool mute;           /* only watch: the flow is passive */
-	bool counts;         /* the packet at hand is at a number where its ACK is looked at */
-	uint32_t dups;       /* of the client's, since its last news */
-	uint64_t left[2];    /* packets by direction */
-	struct ranges again; /* of the server's stream: offsets that have left more than once */
-	char fault[256];     /* empty: none */
+	bool forged;      /* the packet at hand is an attacker's */
+	bool mute;        /* only watch: the flow is passive */
+	bool counts;      /* the packet at hand is at a number where its ACK is looked at */
+	uint64_t left[2]; /* packets by direction */
+	char fault[256];  /* empty: none */
 };
 
 void check_fini(struct check *check);
@@ -85,14 +87,27 @@ void check_out(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *se
 	       const struct wk_tcp_seg *in);
 /* A packet of an attacker arrives: nobody's numbers. */
 void check_forged(struct check *check);
-/* An insertion goes to this place of the client's numbering: what lib/tcp says, which the byte
+/* An insertion goes to this place of the receiver's numbering: what lib/tcp says, which the byte
  * checks do not rely on. */
-void check_inserted(struct check *check, uint64_t out, uint64_t len_b);
+void check_inserted(struct check *check, enum wk_dir dir, uint64_t out, uint64_t len_b);
 void check_fail(struct check *check, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The map entry that holds the payload offset `out`, or NULL. */
 const struct judge_map *check_map_at(const struct judge_dir *d, uint64_t out);
 
+/* check_icmp.c: an error quotes a packet of the stream dir. open: the flow is established; in_seq:
+ * what it goes on with, NULL: it does not; acked_in: how far its sender may be acknowledged. */
+void check_quoted(struct check *check, enum wk_dir dir, uint32_t seq, bool open,
+		  const uint32_t *in_seq, uint64_t acked_in);
+/* Before and after the box has heard that a packet was too big: an insertion in it, which only the
+ * box can send, must have left once more. */
+void check_too_big(struct check *check);
+void check_sent_again(struct check *check, enum wk_dir dir, uint32_t seq, uint32_t len_b);
+
 /* check_ack.c */
+/* Payload offset of the server's stream that the client's offset `out` stands for. */
+uint64_t check_server_in(const struct check *check, uint64_t out);
+/* Payload offset of the client's stream that the server's offset `out` stands for. */
+uint64_t check_client_in(const struct judge_dir *d, uint64_t out);
 /* Are three duplicates about a lost insertion answered with it? After each packet. */
 void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg);
 /* No deletion waits for a timer: what the server has all before of is acknowledged to the client.

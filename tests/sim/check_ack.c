@@ -22,25 +22,25 @@ static const struct judge_map *map_at_in(const struct judge_dir *d, uint64_t in)
 	return lo > 0 ? &d->map[lo - 1] : NULL;
 }
 
-static uint64_t inserted_below_in(const struct check *check, uint64_t in)
+static uint64_t inserted_below_in(const struct check_half *half, uint64_t in)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < check->n_inserts; i++) {
-		if (check->inserts[i].out - sum > in)
+	for (uint32_t i = 0; i < half->n_inserts; i++) {
+		if (half->inserts[i].out - sum > in)
 			break;
-		sum += check->inserts[i].len_b;
+		sum += half->inserts[i].len_b;
 	}
 	return sum;
 }
 
-/* Payload offset of the server's stream that the client's offset `out` stands for. */
-static uint64_t server_in(const struct check *check, uint64_t out)
+uint64_t check_server_in(const struct check *check, uint64_t out)
 {
+	const struct check_half *half = &check->half[WK_S2C];
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < check->n_inserts; i++) {
-		const struct check_insert *ins = &check->inserts[i];
+	for (uint32_t i = 0; i < half->n_inserts; i++) {
+		const struct check_insert *ins = &half->inserts[i];
 
 		if (ins->out >= out)
 			break;
@@ -49,8 +49,7 @@ static uint64_t server_in(const struct check *check, uint64_t out)
 	return out - sum;
 }
 
-/* Payload offset of the client's stream that the server's offset `out` stands for. */
-static uint64_t client_in(const struct judge_dir *d, uint64_t out)
+uint64_t check_client_in(const struct judge_dir *d, uint64_t out)
 {
 	const struct judge_map *map = check_map_at(d, out);
 
@@ -78,7 +77,7 @@ static void check_client_told(struct check *check, uint64_t ack)
 	map = map_at_in(d, pass_end - 1);
 	out = map->out + (pass_end - map->in);
 	if (out + 1 > half->ack_heard &&
-	    !ranges_cover(&d->kept, client_in(d, half->ack_heard - 1), upto))
+	    !ranges_cover(&d->kept, check_client_in(d, half->ack_heard - 1), upto))
 		check_fail(check,
 			   "I3: DATA to %lu acknowledged to the client, by the server only to %lu",
 			   out + 1, half->ack_heard);
@@ -87,7 +86,7 @@ static void check_client_told(struct check *check, uint64_t ack)
 static void check_server_told(struct check *check, uint64_t ack)
 {
 	const struct check_half *half = &check->half[WK_S2C];
-	uint64_t acked_in = server_in(check, half->ack_heard - 1);
+	uint64_t acked_in = check_server_in(check, half->ack_heard - 1);
 
 	if (!ranges_cover(&check->judge->dir[WK_S2C].kept, acked_in, ack - 1))
 		check_fail(check, "I3: %lu acknowledged to the server, by the client only %lu",
@@ -125,7 +124,7 @@ static bool byte_is_safe(const struct check *check, enum wk_dir told, uint64_t i
 	const struct judge_map *map;
 
 	if (told == WK_S2C) {
-		out = in + inserted_below_in(check, in);
+		out = in + inserted_below_in(&check->half[told], in);
 	} else if (in < d->in_b) {
 		map = map_at_in(d, in);
 		if (map->kind == WK_OP_DEL)
@@ -193,28 +192,29 @@ void check_bound(struct check *check)
 
 void check_hole(struct check *check, enum wk_dir dir, const struct wk_tcp_seg *seg)
 {
-	const struct check_half *half = &check->half[WK_S2C];
+	struct check_half *half = &check->half[wk_dir_flip(dir)];
 	bool pure = seg->data_len_b == 0 && !(seg->flags & (WK_TCP_SYN | WK_TCP_FIN | WK_TCP_RST));
 	int64_t ack = wk_seq_unwrap(half->isn, seg->ack, half->ack_max);
 
-	if (dir != WK_C2S || !half->open || !check->counts || ack != (int64_t)half->ack_max ||
+	if (!half->open || !check->counts || ack != (int64_t)half->ack_max ||
 	    half->ack_max > half->stale_ack) {
-		check->dups = half->ack_max > half->stale_ack ? 0 : check->dups;
+		half->dups = half->ack_max > half->stale_ack ? 0 : half->dups;
 		return;
 	}
 	/* One that came before anything was out is none (RFC 5681 2). */
 	if (!pure || half->edge_max > half->stale_edge || half->stale_end <= half->ack_max)
 		return;
-	if (++check->dups != 3 || half->edge_max <= half->ack_max)
+	if (++half->dups != 3 || half->edge_max <= half->ack_max)
 		return;
-	for (uint32_t i = 0; i < check->n_inserts; i++) {
-		const struct check_insert *ins = &check->inserts[i];
+	for (uint32_t i = 0; i < half->n_inserts; i++) {
+		const struct check_insert *ins = &half->inserts[i];
 
 		if (half->ack_max > ins->out && half->ack_max <= ins->out + ins->len_b &&
-		    !ranges_find(&check->again, half->ack_max))
+		    !ranges_find(&half->again, half->ack_max))
 			check_fail(check,
-				   "three duplicates, and the insertion at %lu is not sent again",
-				   half->ack_max);
+				   "three duplicates, and the insertion at %lu of stream %d is not "
+				   "sent again",
+				   half->ack_max, wk_dir_flip(dir));
 	}
 }
 

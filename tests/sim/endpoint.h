@@ -92,7 +92,8 @@ struct ep {
 	bool ts, sack, scaled, ecn; /* agreed */
 
 	/* sending */
-	uint32_t mss; /* payload of a segment without options */
+	uint32_t mss;      /* payload of a segment without options */
+	uint32_t path_mss; /* the same as an ICMP error said; 0: none has */
 	uint64_t una, nxt, max, edge, wl1, wl2;
 	uint64_t avail; /* offset after what the application has written */
 	bool closing;
@@ -133,6 +134,8 @@ void ep_fini(struct ep *ep);
 uint64_t ep_deadline(const struct ep *ep);
 void ep_timer(struct ep *ep, uint64_t now_ns);
 void ep_input(struct ep *ep, const struct sim_pkt *pkt, uint64_t now_ns);
+/* An ICMP error about a packet that it may have sent. */
+void ep_icmp(struct ep *ep, const struct sim_pkt *quote, uint64_t now_ns);
 
 /* Both directions have ended in order, or the connection has been reset. */
 bool ep_finished(const struct ep *ep);

@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wk_seq.h"
+
 #define RTO_MAX_NS     5000000000ull
 #define PERSIST_MAX_NS 2000000000ull
 #define SYN_B          30u
+#define PATH_MTU_MIN_B 552u /* no path that is worth having takes less */
 
 static uint32_t seq_of(const struct ep *ep, uint64_t off)
 {
@@ -234,6 +237,8 @@ static uint32_t mss_now(const struct ep *ep)
 	/* as a message of the path said */
 	if (ep->now_ns >= ep->cfg.mss_at_ns && ep->cfg.mss_low < mss)
 		mss = ep->cfg.mss_low;
+	if (ep->path_mss > 0 && ep->path_mss < mss)
+		mss = ep->path_mss;
 	return mss - (ep->ts ? 12 : 0);
 }
 
@@ -457,4 +462,22 @@ void ep_on_keepalive(struct ep *ep)
 		send_seg(ep, ep->una - 1, 1, WK_TCP_ACK);
 	else
 		send_seg(ep, ep->una - 1, 0, WK_TCP_ACK);
+}
+
+/* What is not under way is nobody's answer (RFC 5927 4.1). What is may be lost: all of it once more
+ * (RFC 1191 6.5). */
+void ep_icmp(struct ep *ep, const struct sim_pkt *quote, uint64_t now_ns)
+{
+	int64_t off = wk_seq_unwrap(ep->cfg.isn, pkt_seq(quote), ep->una);
+	uint32_t mtu_b = quote->mtu_b < PATH_MTU_MIN_B ? PATH_MTU_MIN_B : quote->mtu_b;
+	uint32_t mss = mtu_b - SIM_IP_HDR_B - WK_TCP_HDR_MIN_B;
+
+	ep->now_ns = now_ns;
+	if (ep->state != EP_OPEN || off < (int64_t)ep->una || off > (int64_t)ep->max ||
+	    quote->mtu_b == 0 || mss >= mss_now(ep))
+		return;
+	ep->path_mss = mss;
+	ep->nxt = ep->una;
+	ep->rtt_off = 0;
+	ep_output(ep);
 }

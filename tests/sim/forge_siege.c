@@ -178,6 +178,29 @@ static struct sim_pkt *forge_field(struct sim_rng *rng, struct attack *attack, e
 	return pkt_build(dir, seg);
 }
 
+/* arg: four times the distance from the end of what has left, and which MTU. One within what is
+ * under way cannot be told from a true one: what it says of the path is believed. */
+static struct sim_pkt *forge_quote(struct sim_rng *rng, struct attack *attack,
+				   const struct check_half *half, const struct sim_pkt *kept)
+{
+	static const uint32_t mtus[] = { 0, 68, 600, 1300 };
+	uint64_t flight = half->end_out - half->ack_max;
+	struct sim_pkt *quote;
+	int64_t apart;
+
+	if (rng) {
+		apart = (int64_t)rng_range(rng, 2, rng_chance(rng, 500) ? 3000 : 1u << 30);
+		if (rng_chance(rng, 300))
+			apart = -apart;
+		else if (rng_chance(rng, 300) && flight < 1u << 30)
+			apart = -(int64_t)rng_range(rng, 0, flight);
+		attack->arg = 4 * apart + (int64_t)rng_range(rng, 0, 3);
+	}
+	quote = pkt_quote(kept, mtus[attack->arg & 3]);
+	pkt_set_seq(quote, half->isn + (uint32_t)half->end_out + (uint32_t)(attack->arg >> 2));
+	return quote;
+}
+
 struct sim_pkt *forge_siege(struct sim_rng *rng, struct attack *attack, const struct check *check,
 			    const struct sim_pkt *kept, struct wk_tcp_seg *seg)
 {
@@ -194,6 +217,8 @@ struct sim_pkt *forge_siege(struct sim_rng *rng, struct attack *attack, const st
 		return forge_rewrite(check, kept, seg);
 	case ATTACK_EARLY_FIN:
 		return forge_early_fin(rng, attack, check, kept->dir, seg);
+	case ATTACK_QUOTE:
+		return forge_quote(rng, attack, &check->half[kept->dir], kept);
 	case ATTACK_NO_TS:
 		if (!check->ts || seg->opts_len_b != 12)
 			return NULL;

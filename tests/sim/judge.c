@@ -11,7 +11,11 @@
 
 void judge_init(struct judge *judge, uint64_t salt, uint32_t insert_max_b)
 {
-	*judge = (struct judge){ .salt = salt, .insert_max_b = insert_max_b };
+	*judge = (struct judge){
+		.salt = salt,
+		.insert_max_b = insert_max_b,
+		.ask_max_b = insert_max_b,
+	};
 	judge->scratch = malloc(SCRATCH_B);
 	if (!judge->scratch)
 		abort();
@@ -40,6 +44,11 @@ static bool whole(struct judge *judge, const uint8_t *p, const struct proto_hdr 
 	if (judge->passive)
 		return wk_op_push(ops, WK_OP_PIN, len_b, true);
 	switch (hdr->kind) {
+	case PROTO_ASK:
+		if (!wk_op_push(ops, WK_OP_PIN, len_b, true))
+			return false;
+		judge->asks++;
+		return true;
 	case PROTO_CTRL:
 		return wk_op_push(ops, WK_OP_PIN, len_b, true);
 	case PROTO_DENY:
@@ -68,7 +77,8 @@ static uint32_t stream_on(struct judge_dir *d, uint32_t avail_b, struct wk_op_li
 	bool end = n == d->rem_b;
 	enum wk_op_kind kind = WK_OP_DEL;
 
-	if (d->rem_watched || d->rem_kind == PROTO_DATA || d->rem_kind == PROTO_HEAD)
+	if (d->rem_watched || d->rem_kind == PROTO_DATA || d->rem_kind == PROTO_HEAD ||
+	    d->rem_kind == PROTO_ASK)
 		kind = WK_OP_PASS;
 	if (!wk_op_push(ops, kind, n, end && d->rem_kind != PROTO_HEAD))
 		return 0;
@@ -88,6 +98,8 @@ static bool begin(struct judge *judge, struct judge_dir *d, const struct proto_h
 		return false;
 	if (hdr->kind == PROTO_DENY_STREAM && !judge->passive)
 		judge->wanted++;
+	if (hdr->kind == PROTO_ASK && !judge->passive)
+		judge->asks++;
 	d->rem_b = hdr->len_b;
 	d->rem_kind = hdr->kind;
 	d->rem_watched = judge->passive;
@@ -117,6 +129,7 @@ static int64_t client_frame(struct judge *judge, struct judge_dir *d, const uint
 	case PROTO_DENY_STREAM:
 	case PROTO_EAT:
 		return begin(judge, d, &hdr, WK_OP_DEL, PROTO_HDR_B, ops) ? PROTO_HDR_B : 0;
+	case PROTO_ASK:
 	case PROTO_CTRL:
 	case PROTO_DENY:
 	case PROTO_REPL:
@@ -161,7 +174,7 @@ static int64_t server_frame(struct judge *judge, struct judge_dir *d, const uint
 		return n;
 	}
 	proto_read(d->hdr, &hdr);
-	if (hdr.kind != PROTO_DATA && hdr.kind != PROTO_HEAD)
+	if (hdr.kind != PROTO_DATA && hdr.kind != PROTO_HEAD && hdr.kind != PROTO_ASK)
 		return -EPROTO;
 	if (!begin(judge, d, &hdr, WK_OP_PASS, n, ops))
 		return 0;
@@ -169,7 +182,7 @@ static int64_t server_frame(struct judge *judge, struct judge_dir *d, const uint
 	return n;
 }
 
-static void put_map(struct judge *judge, struct judge_dir *d, const struct wk_op *op)
+static void put_map(struct judge_dir *d, const struct wk_op *op)
 {
 	struct judge_map *last = d->n_map > 0 ? &d->map[d->n_map - 1] : NULL;
 	uint32_t out_b = op->in_len_b;
@@ -179,8 +192,6 @@ static void put_map(struct judge *judge, struct judge_dir *d, const struct wk_op
 		out_b = 0;
 	else if (op->kind == WK_OP_REPL)
 		out_b = op->out_len_b;
-	if (op->kind != WK_OP_PASS && op->kind != WK_OP_PIN)
-		judge->edits++;
 	if (op->kind == WK_OP_PASS)
 		pass_end = d->in_b + op->in_len_b;
 	else
@@ -206,7 +217,62 @@ static void put_map(struct judge *judge, struct judge_dir *d, const struct wk_op
 		d->shift_min = (int64_t)(d->in_b - d->out_b);
 }
 
-static void record(struct judge *judge, struct judge_dir *d, const uint8_t *data, uint32_t len_b,
+/* Cuts the entry in two, the second of which begins at `in`. */
+static void split(struct judge *judge, struct judge_map *map, uint64_t in)
+{
+	uint32_t head_b = (uint32_t)(in - map[0].in);
+
+	if (map[0].kind > WK_OP_DEL)
+		judge->fault = "an insertion in the middle of a frame that was changed";
+	map[1] = map[0];
+	map[0].in_b = head_b;
+	map[1].in_b -= head_b;
+	map[1].in = in;
+	if (map[0].kind == WK_OP_DEL)
+		return;
+	map[0].out_b = head_b;
+	map[1].out_b -= head_b;
+	map[1].out += head_b;
+	if (map[0].kind == WK_OP_PASS)
+		map[0].pass_end = in;
+}
+
+/* Bytes of ours, as a replacement of nothing in front of the byte `in`. More may have been judged
+ * by now. */
+static void put_own(struct judge *judge, struct judge_dir *d, uint64_t in, uint64_t out,
+		    uint32_t len_b)
+{
+	struct judge_map own = { .in = in, .out = d->out_b, .out_b = len_b, .kind = WK_OP_REPL };
+	uint32_t i = 0;
+
+	/* for two more */
+	d->map = list_room(d->map, d->n_map + 1, &d->cap_map, sizeof(*d->map));
+	while (i < d->n_map && d->map[i].in + d->map[i].in_b <= in)
+		i++;
+	if (i < d->n_map && d->map[i].in < in) {
+		memmove(&d->map[i + 1], &d->map[i], (d->n_map - i) * sizeof(own));
+		d->n_map++;
+		split(judge, &d->map[i++], in);
+	}
+	if (i < d->n_map)
+		own.out = d->map[i].out;
+	if (i > 0)
+		own.pass_end = d->map[i - 1].pass_end;
+	if (own.out != out || in > d->in_b)
+		judge->fault = "an insertion is not where the judged bytes before it end";
+	memmove(&d->map[i + 1], &d->map[i], (d->n_map - i) * sizeof(own));
+	d->n_map++;
+	d->map[i] = own;
+	while (++i < d->n_map)
+		d->map[i].out += len_b;
+	d->out_b += len_b;
+	if ((int64_t)(in - own.out - len_b) < d->shift_min)
+		d->shift_min = (int64_t)(in - own.out - len_b);
+	if ((int64_t)(d->in_b - d->out_b) < d->shift_min)
+		d->shift_min = (int64_t)(d->in_b - d->out_b);
+}
+
+static void record(struct judge_dir *d, const uint8_t *data, uint32_t len_b,
 		   const struct wk_op_list *ops, uint32_t covered_b)
 {
 	uint32_t left_b = len_b - covered_b;
@@ -215,7 +281,7 @@ static void record(struct judge *judge, struct judge_dir *d, const uint8_t *data
 	if (covered_b > 0)
 		memcpy(d->in + d->in_b, data, covered_b);
 	for (uint32_t i = 0; i < ops->n; i++)
-		put_map(judge, d, &ops->ops[i]);
+		put_map(d, &ops->ops[i]);
 	d->held = list_bytes(d->held, left_b, &d->held_cap);
 	d->held_b = left_b;
 	ranges_add(&d->kept, d->in_b, d->in_b + left_b);
@@ -276,7 +342,7 @@ int judge_bytes(struct judge *judge, enum wk_dir dir, const uint8_t *data, uint3
 	ops->to_boundary_b = to_boundary(d, dir);
 	if (dir == WK_C2S && d->rem_kind == PROTO_DATA)
 		ops->pass_b = d->rem_b;
-	record(judge, d, data, len_b, ops, at);
+	record(d, data, len_b, ops, at);
 	return 0;
 }
 
@@ -306,5 +372,32 @@ uint32_t judge_pull(struct judge *judge, uint8_t *buf, uint32_t room_b)
 		len_b += next;
 		judge->pulled++;
 	}
+	return len_b;
+}
+
+uint64_t judge_ask_salt(const struct judge *judge)
+{
+	return ~judge->salt;
+}
+
+uint32_t judge_ask_pending(struct judge *judge)
+{
+	if (judge->passive || !judge->dir[WK_C2S].started || judge->asked == judge->asks)
+		return 0;
+	return proto_insertion_b(judge_ask_salt(judge), judge->asked, judge->ask_max_b);
+}
+
+uint32_t judge_ask_pull(struct judge *judge, uint64_t in, uint64_t out, uint8_t *buf,
+			uint32_t room_b)
+{
+	uint32_t len_b = 0, next;
+
+	while ((next = judge_ask_pending(judge)) > 0 && len_b + next <= room_b) {
+		proto_insertion(judge_ask_salt(judge), judge->asked, judge->ask_max_b, buf + len_b);
+		len_b += next;
+		judge->asked++;
+	}
+	if (len_b > 0)
+		put_own(judge, &judge->dir[WK_C2S], in, out, len_b);
 	return len_b;
 }

@@ -55,9 +55,11 @@ struct judge {
 	bool passive;  /* nothing is to be changed */
 	uint64_t salt; /* of the insertions */
 	uint32_t insert_max_b;
-	uint32_t wanted; /* insertions */
+	uint32_t wanted; /* insertions towards the client */
 	uint32_t pulled;
-	uint32_t edits;        /* operations other than PASS and PIN */
+	uint32_t ask_max_b;    /* of those towards the server */
+	uint32_t asks;         /* wanted */
+	uint32_t asked;        /* pulled */
 	uint64_t settings_end; /* payload offset after the server's first frame */
 	const char *fault;     /* of whoever calls */
 	bool gave_up;          /* the stream is not the protocol's */
@@ -72,3 +74,9 @@ int judge_bytes(struct judge *judge, enum wk_dir dir, const uint8_t *data, uint3
 void judge_finished(struct judge *judge, enum wk_dir dir);
 uint32_t judge_pending(struct judge *judge);
 uint32_t judge_pull(struct judge *judge, uint8_t *buf, uint32_t room_b);
+/* The same towards the server: in front of the client's byte `in`, at `out` (payload offsets). */
+uint32_t judge_ask_pending(struct judge *judge);
+uint32_t judge_ask_pull(struct judge *judge, uint64_t in, uint64_t out, uint8_t *buf,
+			uint32_t room_b);
+/* What the n-th of those is made from. */
+uint64_t judge_ask_salt(const struct judge *judge);

@@ -65,14 +65,40 @@ static void note(struct chooser *chooser, enum choice_kind kind, const struct si
 			    (double)now_ns / 1e6, seg.flags, seg.seq, seg.data_len_b, seg.ack);
 }
 
+/* The way back. */
+static enum sim_link back(enum sim_link link)
+{
+	static const enum sim_link links[LINKS] = {
+		[LINK_CLIENT_BOX] = LINK_BOX_CLIENT,
+		[LINK_BOX_SERVER] = LINK_SERVER_BOX,
+		[LINK_SERVER_BOX] = LINK_BOX_SERVER,
+		[LINK_BOX_CLIENT] = LINK_CLIENT_BOX,
+	};
+
+	return links[link];
+}
+
+static bool fits(const struct link_cfg *cfg, const struct sim_pkt *pkt, uint64_t now_ns)
+{
+	return cfg->mtu_b == 0 || now_ns < cfg->mtu_at_ns || pkt->quoted_b > 0 ||
+	       pkt->len_b + SIM_IP_HDR_B <= cfg->mtu_b;
+}
+
 void net_send(struct net *net, enum sim_link link, struct sim_pkt *pkt, uint64_t now_ns)
 {
 	const struct link_cfg *cfg = &net->cfg[link];
 	struct chooser *chooser = &net->chooser[link];
-	bool twice = rng_chance(&net->rng, cfg->dup_permille), lost;
-	uint64_t late_ns = choose(chooser, CHOICE_TWICE, twice ? 1 + draw_late(net, link) : 0);
+	uint64_t late_ns;
+	bool twice, lost;
 
 	net->sent++;
+	if (!fits(cfg, pkt, now_ns)) {
+		net_send(net, back(link), pkt_quote(pkt, cfg->mtu_b), now_ns);
+		free(pkt);
+		return;
+	}
+	twice = rng_chance(&net->rng, cfg->dup_permille);
+	late_ns = choose(chooser, CHOICE_TWICE, twice ? 1 + draw_late(net, link) : 0);
 	if (late_ns > 0) {
 		note(chooser, CHOICE_TWICE, pkt, now_ns);
 		push(net, (struct flight){ .at_ns = arrival(net, link, now_ns, late_ns - 1),

@@ -25,6 +25,8 @@ struct link_cfg {
 	uint32_t loss_permille;
 	uint32_t dup_permille;
 	uint32_t reorder_permille; /* the rest stays in order */
+	uint64_t mtu_at_ns;        /* from then on a router drops what is larger, and says so */
+	uint32_t mtu_b;            /* of IP; 0: everything fits */
 };
 
 struct flight {

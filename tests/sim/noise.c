@@ -10,9 +10,9 @@
 #define TIRED_NS 20000000000ull /* the attacker gives up: a run must end */
 
 static const char *const names[ATTACK_KINDS] = {
-	"stale",   "bad-ack",   "flags",     "rst",     "syn",     "urg",      "paws",
-	"window",  "keepalive", "copy",      "syn-ack", "mirror",  "bad-sack", "shrink",
-	"options", "rewrite",   "early-fin", "no-ts",   "old-ack", "ecn",      "syn-data",
+	"stale",     "bad-ack", "flags",   "rst",    "syn",      "urg",    "paws",    "window",
+	"keepalive", "copy",    "syn-ack", "mirror", "bad-sack", "shrink", "options", "rewrite",
+	"early-fin", "no-ts",   "old-ack", "ecn",    "syn-data", "quote",
 };
 
 const char *attack_name(enum attack_kind kind)
@@ -67,7 +67,7 @@ void noise_see(struct noise *noise, const struct sim_pkt *pkt)
 	bool any = noise->played ? noise->played->n > 0 : noise->gap_ns > 0;
 	uint32_t at, no = noise->seen++;
 
-	if (!any || (pkt->b[13] & (WK_TCP_SYN | WK_TCP_RST)))
+	if (!any || pkt->quoted_b > 0 || (pkt->b[13] & (WK_TCP_SYN | WK_TCP_RST)))
 		return;
 	if (noise->played || noise->n < NOISE_KEPT)
 		at = new_slot(noise);

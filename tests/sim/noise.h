@@ -34,6 +34,7 @@ enum attack_kind {
 	ATTACK_OLD_ACK,
 	ATTACK_ECN,
 	ATTACK_SYN_DATA, /* a SYN with bytes */
+	ATTACK_QUOTE,    /* an ICMP error about what is not under way, or may be */
 	ATTACK_KINDS,
 };
 

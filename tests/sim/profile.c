@@ -133,6 +133,8 @@ static void choose_mix(struct profile *profile, struct sim_rng *rng)
 		c->weight_deny_stream = rng_range32(rng, 0, 3);
 		c->weight_eat = rng_range32(rng, 0, 3);
 		c->weight_repl = rng_range32(rng, 0, 5);
+		c->weight_ask = rng_chance(rng, 300) ? rng_range32(rng, 1, 4) : 0;
+		s->weight_ask = rng_chance(rng, 300) ? rng_range32(rng, 1, 4) : 0;
 		s->patch_permille = 500;
 		s->weight_settings = rng_chance(rng, 80);
 	}
@@ -149,6 +151,8 @@ static void choose_mix(struct profile *profile, struct sim_rng *rng)
 	s->data_max_b = rng_range32(rng, 50, rng_chance(rng, 300) ? 30000 : 4000);
 	s->whole_max_b = least(300, profile->client.rcvbuf_b / 4);
 	profile->insert_max_b = least(PROTO_INSERT_MAX_B, profile->client.rcvbuf_b / 4);
+	profile->ask_max_b =
+		least(rng_chance(rng, 700) ? 60 : PROTO_INSERT_MAX_B, profile->server.rcvbuf_b / 4);
 	if (edited && rng_chance(rng, 200))
 		profile->poke_ns = rng_range(rng, 50, 3000) * MS;
 }
@@ -214,6 +218,23 @@ static void choose_odd(struct profile *profile, struct sim_rng *rng)
 	for (int i = 0; i < LINKS; i++)
 		if (rng_chance(rng, 300))
 			profile->link[i].clump_ns = rng_range(rng, 1, 20) * MS;
+}
+
+/* A router behind the box whose next link takes less. */
+static void choose_path(struct profile *profile, struct sim_rng *rng)
+{
+	static const enum sim_link links[] = { LINK_BOX_SERVER, LINK_BOX_CLIENT };
+
+	if (profile->kind == PROFILE_CLEAN || profile->kind == PROFILE_DIRECT)
+		return;
+	for (int i = 0; i < 2; i++) {
+		struct link_cfg *link = &profile->link[links[i]];
+
+		if (!rng_chance(rng, 120))
+			continue;
+		link->mtu_b = rng_range32(rng, 576, rng_chance(rng, 500) ? 700 : 1480);
+		link->mtu_at_ns = rng_chance(rng, 400) ? 0 : rng_range(rng, 10, 2000) * MS;
+	}
 }
 
 static void choose_clean(struct profile *profile, struct sim_rng *rng)
@@ -333,5 +354,6 @@ void profile_choose(struct profile *profile, uint64_t seed, enum profile_kind ki
 							    profile->kind != PROFILE_SWITCH &&
 							    profile->kind != PROFILE_DIRECT;
 	choose_limits(profile, &rng);
+	choose_path(profile, &rng);
 	profile->rng = rng_fork(&rng);
 }

@@ -50,6 +50,7 @@ struct profile {
 	struct proto_mix server_mix;
 	struct wk_tcp_limits limits;
 	uint32_t insert_max_b;
+	uint32_t ask_max_b; /* towards the server */
 	uint64_t poke_ns;
 	uint64_t reset_ns;
 	uint64_t switch_ns; /* of the mode, back and forth; 0: never */

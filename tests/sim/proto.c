@@ -66,6 +66,7 @@ static uint8_t choose(const struct proto_mix *mix, struct sim_rng *rng)
 		{ PROTO_DENY, mix->weight_deny }, { PROTO_DENY_STREAM, mix->weight_deny_stream },
 		{ PROTO_EAT, mix->weight_eat },   { PROTO_REPL, mix->weight_repl },
 		{ PROTO_HEAD, mix->weight_head }, { PROTO_SETTINGS, mix->weight_settings },
+		{ PROTO_ASK, mix->weight_ask },
 	};
 	uint32_t sum = 0, at;
 

@@ -19,6 +19,8 @@ enum proto_kind {
 	/* client to server */
 	PROTO_DATA = 'D', /* header pinned, payload passes as it comes; the server sends it too */
 	PROTO_CTRL = 'C', /* held until complete, pinned */
+	PROTO_ASK = 'A',  /* the same, and one of ours follows to the server; from the server:
+			   * passes,  and one follows likewise */
 	PROTO_DENY = 'X', /* held until complete, deleted, answered */
 	PROTO_DENY_STREAM = 'Y', /* deleted as it comes, answered */
 	PROTO_EAT = 'E',         /* deleted as it comes, not answered */
@@ -27,7 +29,7 @@ enum proto_kind {
 	/* server to client */
 	PROTO_SETTINGS = 'S', /* held until complete, patched where it says so */
 	PROTO_HEAD = 'H',     /* no insertion between it and the next frame */
-	PROTO_INSERT = 'I',   /* ours */
+	PROTO_INSERT = 'I',   /* ours, in either direction */
 };
 
 struct proto_hdr {
@@ -51,6 +53,7 @@ struct proto_stream {
 struct proto_mix {
 	uint32_t frames;
 	uint32_t weight_data, weight_ctrl, weight_deny, weight_deny_stream, weight_eat, weight_repl;
+	uint32_t weight_ask;
 	uint32_t weight_head;     /* server */
 	uint32_t weight_settings; /* server: more SETTINGS in midstream */
 	uint32_t data_max_b;

@@ -17,6 +17,7 @@ static uint64_t edit_frame(const uint8_t *p, uint64_t len_b, const struct proto_
 		memcpy(out, p, len_b);
 		return len_b;
 	case PROTO_CTRL:
+	case PROTO_ASK:
 		if (!whole)
 			return 0;
 		memcpy(out, p, len_b);
@@ -149,4 +150,37 @@ const char *reference_server(const uint8_t *sent, uint64_t sent_b, struct refere
 			return "the client got less than the server sent";
 	}
 	return wrong;
+}
+
+uint8_t *reference_asked(const uint8_t *want, uint64_t want_b, struct reference_got *got,
+			 uint64_t *out_b, const char **wrong)
+{
+	uint8_t *out = malloc(want_b + got->len_b + 1);
+	bool may_insert = false;
+	struct proto_hdr hdr;
+	uint64_t at = 0, n;
+
+	if (!out)
+		abort();
+	for (*out_b = 0; !*wrong; *out_b += n) {
+		uint64_t left_b = want_b - at;
+
+		n = *out_b < got->len_b && may_insert ? insertion(got, *out_b, true, wrong) : 0;
+		if (n > 0) {
+			memcpy(out + *out_b, got->bytes + *out_b, n);
+			continue;
+		}
+		if (left_b == 0)
+			break;
+		n = at == 0 ? PROTO_PREFACE_B : PROTO_HDR_B;
+		if (at > 0 && left_b >= PROTO_HDR_B) {
+			proto_read(want + at, &hdr);
+			n += hdr.len_b;
+		}
+		may_insert = n <= left_b;
+		n = may_insert ? n : left_b;
+		memcpy(out + *out_b, want + at, n);
+		at += n;
+	}
+	return out;
 }

@@ -25,6 +25,11 @@ struct reference_got {
 	uint32_t inserted; /* result: insertions found */
 };
 
+/* Puts the insertions that the server got between the frames of `want`, the edit of the client's
+ * stream. What else it got is not looked at. *wrong: NULL, or what is. Heap. */
+uint8_t *reference_asked(const uint8_t *want, uint64_t want_b, struct reference_got *got,
+			 uint64_t *out_b, const char **wrong);
+
 /* Compares what the client got with what the server sent: the same frames, SETTINGS patched where
  * they say so, insertions in order and only where a frame ends.
  * @return NULL, or what is wrong. */

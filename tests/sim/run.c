@@ -157,6 +157,7 @@ static void run_init(struct run *run, const struct profile *profile, bool verbos
 	if (run->recorded)
 		run->recorded->profile.salt = salt;
 	box_init(&run->box, &box, salt, profile->insert_max_b);
+	run->box.judge.ask_max_b = profile->ask_max_b;
 	run->box.send = from_box;
 	run->box.user = run;
 	run->box.poke_ns = profile->poke_ns;
@@ -182,6 +183,16 @@ static void run_fini(struct run *run)
 	proto_free(&run->s2c);
 }
 
+static void arrive(struct run *run, struct ep *ep, const struct sim_pkt *pkt)
+{
+	if (run->verbose)
+		trace(run->now_ns, ep == &run->server ? "server gets" : "client gets", pkt, "");
+	if (pkt->quoted_b > 0)
+		ep_icmp(ep, pkt, run->now_ns);
+	else
+		ep_input(ep, pkt, run->now_ns);
+}
+
 static void deliver(struct run *run)
 {
 	struct flight flight = net_pop(&run->net);
@@ -193,14 +204,10 @@ static void deliver(struct run *run)
 		box_input(&run->box, flight.pkt, false, run->now_ns);
 		return;
 	case LINK_BOX_SERVER:
-		if (run->verbose)
-			trace(run->now_ns, "server gets", flight.pkt, "");
-		ep_input(&run->server, flight.pkt, run->now_ns);
+		arrive(run, &run->server, flight.pkt);
 		break;
 	default:
-		if (run->verbose)
-			trace(run->now_ns, "client gets", flight.pkt, "");
-		ep_input(&run->client, flight.pkt, run->now_ns);
+		arrive(run, &run->client, flight.pkt);
 		break;
 	}
 	free(flight.pkt);
@@ -288,6 +295,31 @@ static bool got_judged(const struct run *run, const uint8_t *want, uint64_t got_
 	return true;
 }
 
+/* What the server should have got: the edit of the client's stream, with our frames in between. */
+static uint8_t *wanted_by_server(struct run *run, const uint8_t *in, uint64_t in_b,
+				 uint64_t *want_b)
+{
+	const struct judge *judge = &run->box.judge;
+	struct reference_got got = {
+		.bytes = run->server.rx,
+		.len_b = ep_received_b(&run->server),
+		.whole = !aborted(run),
+		.salt = judge_ask_salt(judge),
+		.max_b = judge->ask_max_b,
+	};
+	uint8_t *edit = reference_client(in, in_b, &judge->dir[WK_C2S].watched, want_b), *want;
+	const char *wrong = NULL;
+
+	want = reference_asked(edit, *want_b, &got, want_b, &wrong);
+	if (wrong)
+		fail(run, wrong);
+	if (got.whole && got.inserted != judge->asked)
+		fail(run, "an insertion towards the server was lost");
+	run->result->asked = got.inserted;
+	free(edit);
+	return want;
+}
+
 /* The server must have got the edit of what was judged; and what was judged is what was sent. */
 static void check_server_got(struct run *run)
 {
@@ -307,7 +339,7 @@ static void check_server_got(struct run *run)
 	if (run->box.cfg.passive)
 		ranges_add(&d->watched, d->in_b, NEVER);
 	if (!plain)
-		want = reference_client(in, in_b, &d->watched, &want_b);
+		want = wanted_by_server(run, in, in_b, &want_b);
 	if (got_b > want_b || (got_b < want_b && !aborted(run)))
 		fail(run, "the server got a stream of another length than the reference");
 	else if (!got_judged(run, want ? want : in, got_b))
@@ -389,6 +421,8 @@ static void tell(const struct run *run)
 	result->s2c_b = ep_received_b(&run->client);
 	result->waited_ns = run->box.waited_ns;
 	result->wanted = run->box.judge.wanted;
+	result->asks = run->box.judge.asks;
+	result->quotes = run->box.quotes;
 	result->forwarded = run->box.forwarded;
 	result->edited = run->box.edited;
 	result->absorbed = run->box.absorbed;

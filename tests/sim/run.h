@@ -14,6 +14,8 @@ struct run_result {
 	uint64_t waited_ns;    /* longest wait of an insertion */
 	uint64_t c2s_b, s2c_b; /* delivered */
 	uint32_t wanted, inserted;
+	uint32_t asks, asked; /* the same towards the server */
+	uint32_t quotes;      /* ICMP errors that went on */
 	uint64_t forwarded, edited, absorbed, dropped, built;
 };
 

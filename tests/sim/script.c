@@ -33,6 +33,7 @@ static const struct {
 	{ "deny", PROTO_DENY },         { "deny-stream", PROTO_DENY_STREAM },
 	{ "eat", PROTO_EAT },           { "replace", PROTO_REPL },
 	{ "settings", PROTO_SETTINGS }, { "head", PROTO_HEAD },
+	{ "ask", PROTO_ASK },
 };
 #define N_FRAME_KINDS (sizeof(frame_kinds) / sizeof(frame_kinds[0]))
 
@@ -91,6 +92,8 @@ static void repair_windows(struct script *script)
 	}
 	if (p->insert_max_b > p->client.rcvbuf_b / 4)
 		p->insert_max_b = p->client.rcvbuf_b / 4;
+	if (p->ask_max_b > p->server.rcvbuf_b / 4)
+		p->ask_max_b = p->server.rcvbuf_b / 4;
 	if (p->limits.hold_b < 10000u + p->client.mss)
 		p->limits.hold_b = 10000u + p->client.mss;
 }

@@ -14,7 +14,7 @@
 /* Shared by the jobs: each writes its own. */
 struct tally {
 	uint64_t done, failed, packets, forwarded, edited, absorbed, dropped, built, wanted,
-		inserted, bytes;
+		inserted, asks, asked, quotes, bytes;
 	uint64_t sim_ns;
 	uint64_t waited_ns;
 	uint64_t first_failed;
@@ -31,6 +31,9 @@ static void add_run(struct tally *tally, const struct run_result *result)
 	tally->built += result->built;
 	tally->wanted += result->wanted;
 	tally->inserted += result->inserted;
+	tally->asks += result->asks;
+	tally->asked += result->asked;
+	tally->quotes += result->quotes;
 	tally->bytes += result->c2s_b + result->s2c_b;
 	tally->sim_ns += result->sim_ns;
 	if (result->waited_ns > tally->waited_ns)
@@ -111,6 +114,9 @@ static void sum_up(const struct sim_options *opt, const struct tally *tallies, s
 		sum->built += t->built;
 		sum->wanted += t->wanted;
 		sum->inserted += t->inserted;
+		sum->asks += t->asks;
+		sum->asked += t->asked;
+		sum->quotes += t->quotes;
 		sum->bytes += t->bytes;
 		sum->sim_ns += t->sim_ns;
 		if (t->waited_ns > sum->waited_ns)
@@ -126,10 +132,13 @@ static void print_sum(const struct sim_options *opt, const struct tally *sum, do
 	       " with other numbers), %" PRIu64 " absorbed, %" PRIu64 " dropped, %" PRIu64
 	       " built\n"
 	       "%" PRIu64 " bytes delivered, %" PRIu64 " of %" PRIu64
-	       " insertions, longest wait %.1f s, %.0f s simulated\n",
+	       " insertions, longest wait %.1f s, %.0f s simulated\n"
+	       "%" PRIu64 " of %" PRIu64 " insertions towards the server, %" PRIu64
+	       " ICMP errors translated\n",
 	       opt->from, opt->to, sum->done, sum->failed, s, (double)sum->done / s, sum->packets,
 	       sum->forwarded, sum->edited, sum->absorbed, sum->dropped, sum->built, sum->bytes,
-	       sum->inserted, sum->wanted, (double)sum->waited_ns / 1e9, (double)sum->sim_ns / 1e9);
+	       sum->inserted, sum->wanted, (double)sum->waited_ns / 1e9, (double)sum->sim_ns / 1e9,
+	       sum->asked, sum->asks, sum->quotes);
 }
 
 int sim_seeds(const struct sim_options *opt)

@@ -24,6 +24,8 @@ struct sim_pkt *pkt_copy(const struct sim_pkt *pkt)
 	struct sim_pkt *copy = pkt_new(pkt->dir, pkt->len_b);
 
 	copy->id = pkt->id;
+	copy->quoted_b = pkt->quoted_b;
+	copy->mtu_b = pkt->mtu_b;
 	memcpy(copy->b, pkt->b, pkt->len_b);
 	return copy;
 }
@@ -144,6 +146,27 @@ bool pkt_read(const struct sim_pkt *pkt, struct wk_tcp_seg *seg)
 		i += pkt->b[i + 1];
 	}
 	return true;
+}
+
+struct sim_pkt *pkt_quote(const struct sim_pkt *pkt, uint32_t mtu_b)
+{
+	uint32_t hdr_b = (uint32_t)(pkt->b[12] >> 4) * 4;
+	struct sim_pkt *quote = pkt_new(wk_dir_flip(pkt->dir), hdr_b);
+
+	memcpy(quote->b, pkt->b, hdr_b);
+	quote->quoted_b = pkt->len_b;
+	quote->mtu_b = mtu_b;
+	return quote;
+}
+
+uint32_t pkt_seq(const struct sim_pkt *pkt)
+{
+	return get32(pkt->b + 4);
+}
+
+void pkt_set_seq(struct sim_pkt *pkt, uint32_t seq)
+{
+	put32(pkt->b + 4, seq);
 }
 
 void pkt_edit(struct sim_pkt *pkt, const struct wk_tcp_result *result)

@@ -14,11 +14,15 @@
 #define SIM_PKT_MAX_B 10000u
 
 struct sim_pkt {
-	uint64_t id;     /* of the run, for traces */
-	enum wk_dir dir; /* whose stream it belongs to */
+	uint64_t id;       /* of the run, for traces */
+	enum wk_dir dir;   /* whose stream it belongs to */
+	uint32_t quoted_b; /* an ICMP error about a TCP packet of that length; 0: it is TCP */
+	uint32_t mtu_b;    /* of one that says the packet was too big: what fits; 0: another */
 	uint32_t len_b;
-	uint8_t b[]; /* TCP header, options, payload */
+	uint8_t b[]; /* TCP header, options, payload; of an error: the header that it quotes */
 };
+
+#define SIM_IP_HDR_B 20u /* counts for an MTU */
 
 struct sim_pkt *pkt_new(enum wk_dir dir, uint32_t len_b);
 struct sim_pkt *pkt_copy(const struct sim_pkt *pkt);
@@ -29,6 +33,12 @@ struct sim_pkt *pkt_build(enum wk_dir dir, const struct wk_tcp_seg *seg);
 struct sim_pkt *pkt_build_out(const struct wk_tcp_out *out);
 /* @return false when the bytes are no TCP segment. */
 bool pkt_read(const struct sim_pkt *pkt, struct wk_tcp_seg *seg);
+
+/* An ICMP error about a packet: back to its sender. */
+struct sim_pkt *pkt_quote(const struct sim_pkt *pkt, uint32_t mtu_b);
+/* The sequence number in a header. */
+uint32_t pkt_seq(const struct sim_pkt *pkt);
+void pkt_set_seq(struct sim_pkt *pkt, uint32_t seq);
 
 /* What the caller of lib/tcp writes into a packet that goes on. */
 void pkt_edit(struct sim_pkt *pkt, const struct wk_tcp_result *result);
