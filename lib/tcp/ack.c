@@ -167,7 +167,8 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	news->edge = window_raw(c->flow, dir) != wnd;
 	news->capped = half_plain(half) &&
 		       (edge > half->edge_given || (half->edited && edge < half->edge_given));
-	if (is_pure(seg) && !news->acked && !news->edge)
+	/* One that was kept back may have had the news. */
+	if (is_pure(seg) && !news->acked && !news->edge && half->told_in >= half->acked_in)
 		news->suppress = (news->old && seg->n_sack == 0) || advanced || hole_is_owned(half);
 	if (is_pure(seg) && seg->n_sack == 0)
 		news->suppress |= amid_drained(c, half, advanced);

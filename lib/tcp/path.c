@@ -41,7 +41,8 @@ static bool is_ours(const struct wk_tcp_rec *rec, uint64_t since_ns)
 	return (rec->owned || rec->kind == REC_REPL) && rec->sent_ns < since_ns;
 }
 
-/* The first such bytes of *span. @return false when there are none. */
+/* The first such bytes of *span, with those behind them that are here too. @return false when there
+ * are none. */
 static bool ours_in(const struct wk_tcp_half *half, uint64_t since_ns, struct span *span)
 {
 	const struct wk_tcp_rec *rec = ledger_near(half, span->from);
@@ -54,7 +55,7 @@ static bool ours_in(const struct wk_tcp_half *half, uint64_t since_ns, struct sp
 	if (span->from < rec->out_off)
 		span->from = rec->out_off;
 	end = rec->out_off + rec->out_len_b;
-	for (rec = rec->next; rec && rec->out_off == end && is_ours(rec, since_ns); rec = rec->next)
+	for (rec = rec->next; rec && rec->out_off == end; rec = rec->next)
 		end += rec->out_len_b;
 	span->to = end < to ? end : to;
 	return true;

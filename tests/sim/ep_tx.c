@@ -474,7 +474,7 @@ void ep_icmp(struct ep *ep, const struct sim_pkt *quote, uint64_t now_ns)
 
 	ep->now_ns = now_ns;
 	if (ep->state != EP_OPEN || off < (int64_t)ep->una || off > (int64_t)ep->max ||
-	    quote->mtu_b == 0 || mss >= mss_now(ep))
+	    quote->mtu_b == 0 || mss >= mss_now(ep) + (ep->ts ? 12 : 0))
 		return;
 	ep->path_mss = mss;
 	ep->nxt = ep->una;
