@@ -207,6 +207,15 @@ static enum wk_dir dir_of(enum crowd_kind kind)
 	}
 }
 
+/* Connections are at different places of their frames, so that one in ten of their segments begins
+ * with the head of one. */
+static uint32_t place_b(const struct crowd *crowd, const struct crowd_conn *conn)
+{
+	uint32_t i = (uint32_t)(conn - crowd->conn);
+
+	return (1 + i % 9) * SEGMENT_B;
+}
+
 static uint32_t say(const struct crowd *crowd, struct crowd_conn *conn, enum crowd_kind kind,
 		    uint8_t *to)
 {
@@ -222,7 +231,9 @@ static uint32_t say(const struct crowd *crowd, struct crowd_conn *conn, enum cro
 	case CROWD_ANSWER:
 		return words_answer(to, conn->calls - 1);
 	case CROWD_OPEN:
-		return words_open(to, crowd->conf.style, conn->calls++);
+		conn->at_b = place_b(crowd, conn);
+		return words_open(to, crowd->conf.style, conn->calls++,
+				  WORDS_HEAD_B + WORDS_BODY_B - conn->at_b);
 	case CROWD_UP:
 		return words_body(to, conn->calls - 1, &conn->at_b, SEGMENT_B);
 	default:

@@ -59,8 +59,8 @@ enum crowd_kind {
 	CROWD_SETTINGS_ACK,
 	CROWD_CALL,   /* HEADERS and DATA in one segment */
 	CROWD_ANSWER, /* HEADERS, DATA and trailers in one */
-	CROWD_OPEN,   /* a call's HEADERS alone: its body follows */
-	CROWD_UP,     /* 1400 bytes of it, in DATA frames of 16 KiB */
+	CROWD_OPEN,   /* a call's HEADERS, and the head of a DATA frame: its body follows */
+	CROWD_UP,     /* 1400 bytes of it, in DATA frames of 14 KB */
 	CROWD_ACK,    /* an ACK of the server */
 	CROWD_KINDS,
 };

@@ -11,9 +11,7 @@
 #define CALLS_MAX 4096u /* whose blocks differ */
 #define STYLES    4u
 #define BLOCK_MAX 4096u
-#define MESSAGE_B 69u /* a gRPC prefix and 64 bytes */
-#define BODY_B    16384u
-#define HEAD_B    9u
+#define MESSAGE_B 69u  /* a gRPC prefix and 64 bytes */
 #define SMALL     120u /* entries of 34 bytes in a table of 4096 */
 
 struct block {
@@ -31,7 +29,7 @@ static struct script scripts[STYLES][2];
 
 static uint32_t frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t stream, uint32_t len_b)
 {
-	const uint8_t head[HEAD_B] = {
+	const uint8_t head[WORDS_HEAD_B] = {
 		(uint8_t)(len_b >> 16),
 		(uint8_t)(len_b >> 8),
 		(uint8_t)len_b,
@@ -44,7 +42,7 @@ static uint32_t frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t stream,
 	};
 
 	memcpy(to, head, sizeof(head));
-	return HEAD_B;
+	return WORDS_HEAD_B;
 }
 
 static nghttp2_nv nv(const char *name, const char *value)
@@ -189,9 +187,11 @@ uint32_t words_call(uint8_t *to, enum crowd_style style, bool denied, uint32_t c
 	return n + MESSAGE_B;
 }
 
-uint32_t words_open(uint8_t *to, enum crowd_style style, uint32_t call)
+uint32_t words_open(uint8_t *to, enum crowd_style style, uint32_t call, uint32_t left_b)
 {
-	return put_block(to, style, false, call);
+	uint32_t n = put_block(to, style, false, call);
+
+	return n + frame(to + n, 0, 0, 2 * call + 1, left_b);
 }
 
 uint32_t words_answer(uint8_t *to, uint32_t call)
@@ -213,19 +213,19 @@ uint32_t words_answer(uint8_t *to, uint32_t call)
 
 uint32_t words_body(uint8_t *to, uint32_t call, uint32_t *at_b, uint32_t len_b)
 {
-	uint8_t head[HEAD_B];
+	uint8_t head[WORDS_HEAD_B];
 	uint32_t n;
 
-	frame(head, 0, 0, 2 * call + 1, BODY_B);
+	frame(head, 0, 0, 2 * call + 1, WORDS_BODY_B);
 	memset(to, 0, len_b);
 	for (uint32_t at = 0; at < len_b; at += n) {
-		if (*at_b < HEAD_B) {
-			n = RTE_MIN(HEAD_B - *at_b, len_b - at);
+		if (*at_b < WORDS_HEAD_B) {
+			n = RTE_MIN(WORDS_HEAD_B - *at_b, len_b - at);
 			memcpy(to + at, head + *at_b, n);
 		} else {
-			n = RTE_MIN(HEAD_B + BODY_B - *at_b, len_b - at);
+			n = RTE_MIN(WORDS_HEAD_B + WORDS_BODY_B - *at_b, len_b - at);
 		}
-		*at_b = (*at_b + n) % (HEAD_B + BODY_B);
+		*at_b = (*at_b + n) % (WORDS_HEAD_B + WORDS_BODY_B);
 	}
 	return len_b;
 }

@@ -190,8 +190,10 @@ static void measure(struct run **runs, uint32_t n, uint32_t rounds)
 	for (uint32_t r = 0; r < rounds; r++)
 		for (uint32_t i = 0; i < n; i++)
 			calls(runs[i]);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		crowd_all(runs[i]->crowd, CROWD_OPEN);
+		crowd_all(runs[i]->crowd, CROWD_ACK);
+	}
 	for (uint32_t r = 0; r < rounds; r++)
 		for (uint32_t i = 0; i < n; i++)
 			uploads(runs[i]);
@@ -351,6 +353,7 @@ static void profile(uint32_t flows, bool data)
 
 	if (data) {
 		crowd_all(run->crowd, CROWD_OPEN);
+		crowd_all(run->crowd, CROWD_ACK);
 		kinds[0] = CROWD_UP;
 		kinds[1] = CROWD_ACK;
 	}

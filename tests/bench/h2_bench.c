@@ -197,7 +197,7 @@ static void frame_rows(struct kit *kit)
 	uint8_t bytes[512];
 
 	open_conn(kit, CROWD_INDEXED, false);
-	feed(kit, WK_C2S, bytes, words_open(bytes, CROWD_INDEXED, 0));
+	feed(kit, WK_C2S, bytes, words_open(bytes, CROWD_INDEXED, 0, 0));
 	for (uint32_t i = 0; i < OPS; i++)
 		put_head(kit->data + i * (HEAD_B + DATA_B), DATA_B, 0, 0, 1);
 	bench_row("memcpy of a DATA frame of 100 B", OPS, copy_frames, kit);
