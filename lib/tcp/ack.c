@@ -56,11 +56,8 @@ static void check_hole(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half,
 	bool above = sack_above(half, seg);
 	bool first = half->dup_acks == DUP_ACKS || (above && half->dup_acks == 1);
 
-	/* Behind a copy that is lost too its sender would run into its timer: what follows the hole
-	 * arrives, and that cannot be told to it. */
-	if (hole_is_owned(half) && ((first && !half->repair) || (above && own_overdue(c, half))) &&
-	    !repair_begin(c, half, false))
-		own_rexmit(c, dir);
+	if (hole_is_owned(half) && first && !half->repair && !repair_begin(c, half, false))
+		own_rexmit(c, dir, true);
 	repair_acked(c, dir, seg);
 }
 
@@ -143,7 +140,7 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	if (advanced) {
 		half->b_out = (uint64_t)ack;
 		half->dup_acks = 0;
-		own_acked(c, rdir, old_b_out);
+		own_acked(c, rdir, old_b_out, dup_acks > 0);
 		ledger_retire(c, half);
 	} else if (!news->old && is_pure(seg) && edge <= half->edge_out &&
 		   half->nxt_out > half->b_out) {
@@ -162,7 +159,7 @@ bool ack_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg, str
 	/* News is what the sender can see: growth of less than a unit of the scale is none, and an
 	 * ACK without news looks like a duplicate. */
 	wnd = window_raw(c->flow, dir);
-	news->acked |= data_resume(c, rdir);
+	news->acked |= drain_resume(c, rdir);
 	edge_refresh(c, rdir, half);
 	news->edge = window_raw(c->flow, dir) != wnd;
 	news->capped = half_plain(half) &&

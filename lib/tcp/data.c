@@ -5,9 +5,6 @@
 
 #include "internal.h"
 
-/* What is read at once of bytes that waited: as much as a segment brings. */
-#define DRAIN_B 1500u
-
 static bool is_fin(const struct wk_tcp_seg *seg)
 {
 	return seg->flags & WK_TCP_FIN;
@@ -180,7 +177,7 @@ static bool ooo_may_pass(const struct ctx *c, enum wk_dir dir, const struct wk_t
 {
 	if (c->flow->passive)
 		return true;
-	if (half->held_len_b > 0 || half->owned_in > half->e_in ||
+	if (half->held_len_b > 0 || half->owned_in > half->e_in || drain_waits(half) ||
 	    (half->e_in != half->e_out && half->e_out + (end - half->e_in) > half->edge_out))
 		return false;
 	if (dir == WK_C2S)
@@ -219,6 +216,7 @@ static void ooo_hold(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *se
 	uint32_t emitted = c->emitted[dir];
 
 	sack_arrived(stream(c->flow, dir), in);
+	drain_own_rest(c, stream(c->flow, dir));
 	if (again)
 		emit_ack_again(c, back, &(struct span){ in, in + seg->data_len_b });
 	else
@@ -249,134 +247,6 @@ static void out_of_order(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg
 		ooo_pass(c, dir, seg, in, news);
 	else
 		ooo_hold(c, dir, seg, in, again, news);
-}
-
-/* Sends what has been judged since E was at from_in. */
-static void send_judged(struct ctx *c, enum wk_dir dir, uint64_t from_in, const struct src *src,
-			uint8_t flags)
-{
-	struct wk_tcp_half *half = stream(c->flow, dir);
-	uint64_t from = ledger_out(half, from_in);
-
-	if (half->fin_out)
-		flags |= WK_TCP_FIN;
-	else
-		flags &= (uint8_t)~WK_TCP_FIN;
-	emit(c, dir, from, half->e_out, src, 1, flags);
-}
-
-/* Its sender has been told that we have what waited here (SACK), and will not send it again. What
- * gets lost behind us then is ours to repeat: taking the word back costs it a timeout and all that
- * it has under way. The ledger keeps room for what is judged. */
-static bool consume_waited(struct ctx *c, enum wk_dir dir, const struct wk_tcp_ooo *ooo,
-			   uint64_t in, uint32_t len_b)
-{
-	struct wk_tcp_half *half = stream(c->flow, dir);
-	const struct wk_tcp_limits *limits = c->env->limits;
-	uint64_t end = in + len_b, owned_in = half->owned_in;
-	bool ok;
-
-	if (c->flow->sack_on && !c->flow->passive && !ooo->gone && !ooo->touched &&
-	    owned_in < end && half->e_out + (end - half->e_in) <= half->edge_out &&
-	    half->ledger_b + len_b <= limits->ledger_b / 2 &&
-	    half->n_recs < limits->ledger_records / 2)
-		half->owned_in = end;
-	ok = consume(c, dir, in, ooo->bytes + (in - ooo->in_off), len_b, ooo->gone || ooo->touched);
-	/* What is held for the judge is not owned by that. */
-	if (half->owned_in > half->e_in)
-		half->owned_in = owned_in > half->e_in ? owned_in : half->e_in;
-	return ok;
-}
-
-/* Is there no room for more of what waited? Then its receiver owes an ACK, with which it goes on.
- */
-static bool drain_is_full(struct ctx *c, struct wk_tcp_half *half)
-{
-	if (!ledger_has_enough(c, half))
-		return false;
-	ledger_retire(c, half);
-	return ledger_has_enough(c, half);
-}
-
-/* One that the bytes before it have reached, as far as there is room for what is judged. @return
- * false when the flow has been reset. */
-static bool drain_one(struct ctx *c, enum wk_dir dir, const struct wk_tcp_ooo *ooo)
-{
-	struct wk_tcp_half *half = stream(c->flow, dir);
-	uint64_t from_in = half->e_in, end = ooo->in_off + ooo->len_b;
-	uint64_t in = half->e_in + half->held_len_b;
-	struct src src = { ooo->in_off, ooo->bytes, ooo->len_b };
-	bool held = half->held_len_b > 0;
-	/* What has gone on its receiver may acknowledge: it is read at once. */
-	bool bounded = dir == WK_C2S && !ooo->gone && !ooo->touched;
-	uint32_t n;
-
-	/* The held bytes may be a later copy of some that have gone on. */
-	if ((ooo->gone || ooo->touched) && half->gone_in < end)
-		half->gone_in = end;
-	if (end <= in)
-		return true;
-	for (; in < end && !(bounded && drain_is_full(c, half)); in += n) {
-		n = end - in < DRAIN_B ? (uint32_t)(end - in) : DRAIN_B;
-		if (!consume_waited(c, dir, ooo, in, n))
-			return false;
-	}
-	/* Held bytes before it have not gone out; saying the rest twice does no harm. */
-	if (!ooo->gone || held) {
-		consume_fin(c, dir);
-		if (!c->fatal && (half->e_in > from_in || half->fin_out))
-			send_judged(c, dir, from_in, &src, WK_TCP_PSH);
-	} else if (half->nxt_out < half->e_out) {
-		/* An insertion has found its place behind it: what follows must not overtake. */
-		emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
-	}
-	return !c->fatal;
-}
-
-/* Copies that were waiting for the hole to close, as far as there is room. */
-static bool drain(struct ctx *c, enum wk_dir dir)
-{
-	struct wk_tcp_half *half = stream(c->flow, dir);
-	struct wk_tcp_ooo *ooo;
-	bool waited = false, ok = true, full = false;
-
-	while (ok && !full && (ooo = ooo_pop(half, half->e_in + half->held_len_b))) {
-		waited |= !ooo->gone;
-		ok = drain_one(c, dir, ooo);
-		full = ok && ooo->in_off + ooo->len_b > half->e_in + half->held_len_b;
-		if (full)
-			ooo_put_back(half, ooo);
-		else
-			wk_mem_free(c->env->mem, ooo);
-	}
-	if (ok && half->fin_in && !half->fin_out) {
-		consume_fin(c, dir);
-		if (!c->fatal && half->fin_out)
-			emit(c, dir, half->nxt_out, half->e_out, NULL, 0, WK_TCP_FIN);
-	}
-	if (waited)
-		half->drained_out = half->nxt_out;
-	return ok && !c->fatal;
-}
-
-bool data_resume(struct ctx *c, enum wk_dir dir)
-{
-	struct wk_tcp_half *half = stream(c->flow, dir);
-	struct wk_tcp_half *reply = stream(c->flow, WK_S2C);
-	const struct wk_tcp_ooo *ooo = half->ooo;
-	bool more;
-
-	if (!ooo || ooo->in_off > half->e_in + half->held_len_b || ledger_has_enough(c, half) ||
-	    !drain(c, dir))
-		return false;
-	half->drained_out = 0; /* no longer at once: its sender is to see it move */
-	if (!c->flow->passive && half->held_len_b > 0)
-		half->hold_at_ns = c->env->now_ns + c->env->limits->hold_ns;
-	more = ack_refresh(half);
-	edge_refresh(c, dir, half);
-	if (dir == WK_C2S && insert_try(c))
-		emit(c, WK_S2C, reply->nxt_out, reply->e_out, NULL, 0, WK_TCP_PSH);
-	return more;
 }
 
 /* Held bytes: owned at once if the sender has nothing more to say for now, else after a while. */
@@ -441,7 +311,7 @@ static void new_bytes(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *s
 	if (whole) {
 		sent_up_to(half, judged_out(half));
 		forward(c, dir, seg, from_out, half_plain(half) && ack_as_is(c, dir, news));
-		own_arm(c, half);
+		own_arm(c, dir);
 		return;
 	}
 	if (resend < half->acked_in)
@@ -567,9 +437,9 @@ void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 	}
 	if (end < rcv || (end == rcv && (!is_fin(seg) || half->fin_out)))
 		old_bytes(c, dir, seg, in, news);
-	else if (in > rcv)
+	else if (in > rcv || (in == rcv && drain_waits(half)))
 		out_of_order(c, dir, seg, in, news);
-	else if (ledger_has_enough(c, half))
+	else if (ledger_has_enough(c, half) || drain_waits(half))
 		ledger_full(c, dir, seg, in, news);
 	else
 		new_bytes(c, dir, seg, in, news);

@@ -9,6 +9,7 @@
 
 /* Walks the out space of a stream: records, and the transparent ranges between them. */
 struct walk {
+	bool again;             /* has gone out before */
 	struct wk_tcp_rec *rec; /* next record at or behind the position */
 	uint64_t base_in;
 	uint64_t base_out;
@@ -52,10 +53,15 @@ static void put_sack(struct wk_tcp_out *out, const struct wk_tcp_sack *blocks, u
 	out->opts_len_b = (uint8_t)(out->opts_len_b + 4 + 8 * n);
 }
 
-/* Where what has come in order ends, judged or not. */
-static uint64_t arrived_in(const struct wk_tcp_half *half)
+/* Has anything come that is not acknowledged yet, in order or not? */
+static bool has_more(const struct wk_tcp_half *half)
 {
-	return half->e_in + half->held_len_b;
+	if (half->e_in + half->held_len_b > half->acked_in)
+		return true;
+	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo; ooo = ooo->next)
+		if (ooo->in_off + ooo->len_b > half->acked_in)
+			return true;
+	return false;
 }
 
 uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir)
@@ -66,7 +72,7 @@ uint16_t window_raw(const struct wk_tcp_flow *flow, enum wk_dir dir)
 
 	/* Less than a unit cannot be told. What its sender has sent there it may have to send
 	 * again, and would do so byte by byte into a closed window. */
-	if (wnd == 0 && room > 0 && (arrived_in(acked) > acked->acked_in || acked->ooo))
+	if (wnd == 0 && room > 0 && has_more(acked))
 		wnd = 1;
 	return wnd > UINT16_MAX ? UINT16_MAX : (uint16_t)wnd;
 }
@@ -131,7 +137,7 @@ static uint32_t piece(struct ctx *c, struct walk *walk, uint64_t out, const stru
 	walk_to(walk, out);
 	rec = walk->rec;
 	if (rec && rec->out_off <= out) {
-		rec->rexmit = rec->rexmit || rec->sent_ns != 0;
+		rec->rexmit |= walk->again;
 		rec->sent_ns = c->env->now_ns;
 		*data = rec->bytes + (out - rec->out_off);
 		return (uint32_t)(rec->out_off + rec->out_len_b - out);
@@ -180,7 +186,7 @@ void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const stru
 	  uint32_t n, uint8_t flags)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
-	struct walk walk = { half->head, half->base_in, half->base_out };
+	struct walk walk = { .base_in = half->base_in, .base_out = half->base_out };
 	bool fin = (flags & WK_TCP_FIN) && half->fin_out && to >= half->fin_out;
 	uint8_t ecn = flags & WK_TCP_ECE;
 	uint64_t end = to;
@@ -199,6 +205,7 @@ void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const stru
 	while (from < end) {
 		out_begin(c, dir, &pkt, ecn);
 		pkt.seq = wk_seq_wrap(half->isn, from);
+		walk.again = from < half->nxt_out;
 		next = fill(c, &walk, from, end, src, n, &pkt);
 		if (next == from)
 			break;
@@ -222,7 +229,7 @@ void emit(struct ctx *c, enum wk_dir dir, uint64_t from, uint64_t to, const stru
 		sent_up_to(half, to + 1);
 		out_send(c, &pkt);
 	}
-	own_arm(c, half);
+	own_arm(c, dir);
 }
 
 /* With timestamps there is room for one block less (RFC 2018 3). */

@@ -145,26 +145,6 @@ static void hold_timer(struct ctx *c, enum wk_dir dir)
 		emit_ack(c, wk_dir_flip(dir), NULL, acked_by(c->flow, dir)->nxt_out);
 }
 
-static void rto_timer(struct ctx *c, enum wk_dir dir)
-{
-	struct wk_tcp_half *half = stream(c->flow, dir);
-
-	if (half->rto_at_ns > c->env->now_ns)
-		return;
-	half->rto_at_ns = NEVER;
-	if (half->edge_out > half->b_out && ++half->retries > c->env->limits->owned_retries) {
-		wk_count(c->env->stats, WK_CNT_OWNED_TIMEOUT, 1);
-		wk_tcp_reset(c->flow, c->env, NULL, 0);
-		c->fatal = true;
-		return;
-	}
-	half->rto_ns *= 2;
-	if (half->rto_ns > c->env->limits->rto_max_ns)
-		half->rto_ns = c->env->limits->rto_max_ns;
-	own_rexmit(c, dir);
-	own_arm(c, half);
-}
-
 /* The time of its state is over. Other timers may be due at the same moment. Who did not answer may
  * only have been out of reach, and still speaks in numbers of its own: a tombstone hears that. */
 static bool lives_on(struct ctx *c)
@@ -189,7 +169,7 @@ bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 		return false;
 	for (int d = 0; d < WK_DIRS && !c.fatal; d++) {
 		hold_timer(&c, (enum wk_dir)d);
-		rto_timer(&c, (enum wk_dir)d);
+		own_timer(&c, (enum wk_dir)d);
 	}
 	if (!c.fatal)
 		insert_timer(&c);

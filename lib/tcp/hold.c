@@ -201,7 +201,8 @@ void ooo_put_back(struct wk_tcp_half *half, struct wk_tcp_ooo *ooo)
 
 	ooo->in_off += done_b;
 	ooo->len_b -= done_b;
-	memmove(ooo->bytes, ooo->bytes + done_b, ooo->len_b);
+	if (done_b > 0)
+		memmove(ooo->bytes, ooo->bytes + done_b, ooo->len_b);
 	ooo->next = half->ooo;
 	half->ooo = ooo;
 	half->ooo_b += (uint32_t)sizeof(*ooo) + ooo->cap_b;

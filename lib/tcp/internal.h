@@ -249,9 +249,20 @@ bool edge_refresh(struct ctx *c, enum wk_dir dir, struct wk_tcp_half *half);
 void data_input(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg,
 		const struct ack_news *news);
 
-/* What waited in front of a full ledger goes on as far as there is room again. @return true if its
- * sender has more acknowledged than before. */
-bool data_resume(struct ctx *c, enum wk_dir dir);
+/* drain.c */
+/* Judges what waited behind a hole that has been filled, and sends it, as far as there is room.
+ * @return false when the flow has been reset. */
+bool drain(struct ctx *c, enum wk_dir dir);
+/* The same once there may be room again. @return true if its sender has more acknowledged. */
+bool drain_resume(struct ctx *c, enum wk_dir dir);
+/* Does something wait for room alone? Its copy of a byte is the one that counts. */
+bool drain_waits(const struct wk_tcp_half *half);
+/* What still waits for room there is ours all the same. @return true if its sender has more
+ * acknowledged. */
+bool drain_own_rest(struct ctx *c, struct wk_tcp_half *half);
+/* Sends what has been judged since E was at from_in. */
+void send_judged(struct ctx *c, enum wk_dir dir, uint64_t from_in, const struct src *src,
+		 uint8_t flags);
 
 /* consume.c */
 /* Shows the judge data[len_b] at `in` (which meets the end of the held bytes) and carries out what
@@ -275,13 +286,14 @@ uint64_t insert_edge_cap(struct ctx *c, uint64_t edge_in);
 
 /* own.c */
 bool own_held(struct ctx *c, enum wk_dir dir);
-void own_arm(struct ctx *c, struct wk_tcp_half *half);
-void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out);
-/* Sends the first owned bytes again, at most a packet, and takes all others for lost as well. */
-void own_rexmit(struct ctx *c, enum wk_dir dir);
+void own_arm(struct ctx *c, enum wk_dir dir);
+/* after_hole: the receiver had reported that something was missing. */
+void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out, bool after_hole);
+/* Sends the first owned bytes again, at most a packet; unless that is a probe, all others are taken
+ * for lost as well. */
+void own_rexmit(struct ctx *c, enum wk_dir dir, bool probe);
+void own_timer(struct ctx *c, enum wk_dir dir);
 uint64_t own_run_end(const struct wk_tcp_rec *rec);
-/* The first owned bytes went out longer ago than their ACK can take. */
-bool own_overdue(const struct ctx *c, const struct wk_tcp_half *half);
 
 /* repair.c */
 /* @return false when there is no memory. */

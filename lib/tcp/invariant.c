@@ -14,6 +14,17 @@ static bool edges_ok(const struct wk_tcp_half *half, bool judged_only)
 	       half->b_out <= half->nxt_out && (!judged_only || half->nxt_out <= pass_out(half));
 }
 
+/* Where the bytes end that are here in order, held or waiting for room. */
+static uint64_t kept_in(const struct wk_tcp_half *half)
+{
+	uint64_t end = half->e_in + half->held_len_b;
+
+	for (const struct wk_tcp_ooo *ooo = half->ooo; ooo && ooo->in_off <= end; ooo = ooo->next)
+		if (ooo->in_off + ooo->len_b > end)
+			end = ooo->in_off + ooo->len_b;
+	return end;
+}
+
 /* No byte is acknowledged to its sender before it is judged or owned (I3), or has gone on out of
  * order, so that its receiver has it. */
 static bool ack_ok(const struct wk_tcp_half *half)
@@ -23,7 +34,7 @@ static bool ack_ok(const struct wk_tcp_half *half)
 
 	if (limit < half->gone_in)
 		limit = half->gone_in;
-	return half->acked_in <= limit && half->owned_in <= half->e_in + half->held_len_b;
+	return half->acked_in <= limit && half->owned_in <= kept_in(half);
 }
 
 #ifdef WK_DEBUG_INVARIANTS

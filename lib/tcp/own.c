@@ -3,8 +3,8 @@
  * to their sender. The estimate is RFC 6298's, with a floor of our own. */
 #include "internal.h"
 
-#define OVERDUE_MIN_NS 1000000ull
-#define RTO_FIRST_NS   1000000000ull /* RFC 6298 2.1 */
+#define RTO_FIRST_NS 1000000000ull /* RFC 6298 2.1 */
+#define PROBE_MIN_NS 10000000ull
 
 static struct wk_tcp_rec *first_owned(const struct wk_tcp_half *half)
 {
@@ -23,13 +23,33 @@ static uint64_t rto_bounded(const struct ctx *c, uint64_t rto_ns)
 	return rto_ns;
 }
 
-void own_arm(struct ctx *c, struct wk_tcp_half *half)
+/* Where more than two packets are out, an ACK is not delayed: if none comes in two round trips, the
+ * last one or the copy of a lost one is lost. One more copy shows what is missing long before the
+ * timer does (RFC 8985 7). */
+static bool may_probe(const struct ctx *c, enum wk_dir dir, const struct wk_tcp_half *half)
 {
-	if (half->rto_at_ns != NEVER || !first_owned(half))
-		return;
-	if (half->rto_ns == 0)
-		half->rto_ns = rto_bounded(c, RTO_FIRST_NS / 4);
-	half->rto_at_ns = c->env->now_ns + half->rto_ns;
+	return c->flow->sack_on && !half->probed && half->retries == 0 && half->srtt_ns > 0 &&
+	       half->nxt_out - half->b_out > 2ull * packet_room(c->flow, dir);
+}
+
+void own_arm(struct ctx *c, enum wk_dir dir)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	uint64_t wait_ns = 2 * half->srtt_ns > PROBE_MIN_NS ? 2 * half->srtt_ns : PROBE_MIN_NS;
+	uint64_t now = c->env->now_ns;
+
+	if (half->rto_at_ns == NEVER) {
+		if (!first_owned(half))
+			return;
+		if (half->rto_ns == 0)
+			half->rto_ns = rto_bounded(c, RTO_FIRST_NS / 4);
+		half->rto_at_ns = now + half->rto_ns;
+		half->probing = false;
+	}
+	if (!half->probing && now + wait_ns < half->rto_at_ns && may_probe(c, dir, half)) {
+		half->rto_at_ns = now + wait_ns;
+		half->probing = true;
+	}
 }
 
 static void rtt_sample(struct ctx *c, struct wk_tcp_half *half, uint64_t rtt_ns)
@@ -47,25 +67,39 @@ static void rtt_sample(struct ctx *c, struct wk_tcp_half *half, uint64_t rtt_ns)
 	half->rto_ns = rto_bounded(c, half->srtt_ns + 4 * half->rttvar_ns);
 }
 
-/* The receiver has acknowledged more: a sample if it was sent once, and a fresh timer. */
-void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out)
+/* What the receiver has acknowledged at once, without a hole in between, took so long there and
+ * back, if it was sent once (RFC 6298 3). */
+static void sample(struct ctx *c, struct wk_tcp_half *half, uint64_t old_b_out)
+{
+	const struct wk_tcp_rec *last = NULL;
+
+	for (const struct wk_tcp_rec *rec = half->head; rec && rec->out_off < half->b_out;
+	     rec = rec->next) {
+		if (!rec->owned || rec->out_off < old_b_out || rec->sent_ns == 0)
+			continue;
+		if (rec->rexmit)
+			return;
+		last = rec;
+	}
+	if (last)
+		rtt_sample(c, half, c->env->now_ns - last->sent_ns);
+}
+
+/* The receiver has acknowledged more: a fresh timer. */
+void own_acked(struct ctx *c, enum wk_dir dir, uint64_t old_b_out, bool after_hole)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
-	struct wk_tcp_rec *rec;
 
 	if (half->rto_at_ns == NEVER)
 		return;
-	for (rec = half->head; rec && rec->out_off < half->b_out; rec = rec->next) {
-		if (!rec->owned || rec->out_off < old_b_out || rec->sent_ns == 0)
-			continue;
-		if (!rec->rexmit)
-			rtt_sample(c, half, c->env->now_ns - rec->sent_ns);
-		else
-			half->rto_ns = rto_bounded(c, half->srtt_ns + 4 * half->rttvar_ns);
-	}
+	if (!after_hole && !half->repair)
+		sample(c, half, old_b_out);
+	else if (half->srtt_ns > 0)
+		half->rto_ns = rto_bounded(c, half->srtt_ns + 4 * half->rttvar_ns);
 	half->retries = 0;
+	half->probed = false;
 	half->rto_at_ns = NEVER;
-	own_arm(c, half);
+	own_arm(c, dir);
 }
 
 /* Where the owned bytes end that begin with a record. */
@@ -78,7 +112,7 @@ uint64_t own_run_end(const struct wk_tcp_rec *rec)
 	return end;
 }
 
-void own_rexmit(struct ctx *c, enum wk_dir dir)
+void own_rexmit(struct ctx *c, enum wk_dir dir, bool probe)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
 	const struct wk_tcp_rec *rec = first_owned(half);
@@ -92,7 +126,7 @@ void own_rexmit(struct ctx *c, enum wk_dir dir)
 		emit_ack(c, dir, NULL, half->b_out - 1);
 		return;
 	}
-	if (repair_begin(c, half, true)) {
+	if (repair_begin(c, half, !probe)) {
 		repair_go(c, dir, 1);
 		return;
 	}
@@ -103,16 +137,28 @@ void own_rexmit(struct ctx *c, enum wk_dir dir)
 	emit(c, dir, from, to, NULL, 0, WK_TCP_PSH);
 }
 
-bool own_overdue(const struct ctx *c, const struct wk_tcp_half *half)
+void own_timer(struct ctx *c, enum wk_dir dir)
 {
-	const struct wk_tcp_rec *rec = first_owned(half);
-	uint64_t patience_ns = half->srtt_ns + half->srtt_ns / 2;
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	bool probe = half->probing;
 
-	if (!rec || rec->sent_ns == 0 || half->srtt_ns == 0)
-		return false;
-	if (patience_ns < OVERDUE_MIN_NS)
-		patience_ns = OVERDUE_MIN_NS;
-	return c->env->now_ns - rec->sent_ns > patience_ns;
+	if (half->rto_at_ns > c->env->now_ns)
+		return;
+	half->rto_at_ns = NEVER;
+	half->probed |= probe;
+	if (!probe && half->edge_out > half->b_out &&
+	    ++half->retries > c->env->limits->owned_retries) {
+		wk_count(c->env->stats, WK_CNT_OWNED_TIMEOUT, 1);
+		wk_tcp_reset(c->flow, c->env, NULL, 0);
+		c->fatal = true;
+		return;
+	}
+	if (!probe)
+		half->rto_ns *= 2;
+	if (half->rto_ns > c->env->limits->rto_max_ns)
+		half->rto_ns = c->env->limits->rto_max_ns;
+	own_rexmit(c, dir, probe);
+	own_arm(c, dir);
 }
 
 /* Becomes the owner of what is held, as far as the receiver's window goes, once the receiver has

@@ -3,17 +3,21 @@
  *
  * What we own may be a long row that waited behind a hole and went out at once, so that a bad link
  * takes several packets of it. RFC 6675 in small: what the receiver has (SACK) is remembered while
- * a loss is mended, each hole below goes out once, and the next timeout begins anew. Without SACK
- * each partial acknowledgement names the next hole (RFC 6582). */
+ * a loss is mended, and each hole below goes out. A copy that is not reported in a round trip and a
+ * half is lost, too (RFC 8985 in small): the holes are passed through anew. Without SACK each
+ * partial acknowledgement names the next hole (RFC 6582). */
 #include "internal.h"
 
-#define SPANS     8u
-#define PER_ACK   2u /* packets: doubles after a timeout, as a slow start does */
-#define REORDER_B 2u /* full packets above a hole, before it is taken for lost */
+#define SPANS           32u
+#define PER_ACK         2u /* packets: doubles after a timeout, as a slow start does */
+#define REORDER_B       2u /* full packets above a hole, before it is taken for lost */
+#define PATIENCE_MIN_NS 1000000ull
 
 struct repair {
 	uint64_t until_out; /* one past what had gone out when the loss was noticed */
-	uint64_t next_out;  /* below, everything has gone out again */
+	uint64_t next_out;  /* below, every hole has been passed */
+	uint64_t pass_ns;   /* when that was begun */
+	uint64_t last_out;  /* how far the pass before that came */
 	bool all;           /* the timer ran out: nothing is on its way any more */
 	bool first;         /* nothing has gone out yet */
 	uint32_t n;
@@ -28,17 +32,35 @@ void repair_end(struct wk_tcp_half *half, struct wk_mem *mem)
 
 bool repair_begin(struct ctx *c, struct wk_tcp_half *half, bool all)
 {
-	if (!half->repair)
-		half->repair = wk_mem_alloc(c->env->mem, sizeof(*half->repair));
-	if (!half->repair)
-		return false;
-	*half->repair = (struct repair){
-		.until_out = half->nxt_out,
-		.next_out = half->b_out,
-		.all = all,
-		.first = true,
-	};
+	struct repair *repair = half->repair;
+
+	if (!repair) {
+		repair = wk_mem_alloc(c->env->mem, sizeof(*repair));
+		if (!repair)
+			return false;
+		repair->n = 0;
+		half->repair = repair;
+	}
+	repair->until_out = half->nxt_out;
+	repair->next_out = half->b_out;
+	repair->pass_ns = c->env->now_ns;
+	repair->last_out = half->b_out;
+	repair->all = all;
+	repair->first = true;
+	/* After a timeout what was reported no longer counts (RFC 6675 5.1). */
+	if (all)
+		repair->n = 0;
 	return true;
+}
+
+/* How long a copy may be on its way before it is taken for lost. */
+static uint64_t patience_ns(const struct ctx *c, const struct wk_tcp_half *half)
+{
+	uint64_t patience = half->srtt_ns + half->srtt_ns / 2;
+
+	if (half->srtt_ns == 0)
+		return c->env->limits->rto_min_ns;
+	return patience > PATIENCE_MIN_NS ? patience : PATIENCE_MIN_NS;
 }
 
 static void take(struct repair *repair, struct span add)
@@ -81,9 +103,11 @@ static void learn(struct wk_tcp_half *half, const struct wk_tcp_seg *seg)
 }
 
 /* The first byte from `at` on that the receiver has not reported, and where that hole ends. */
-static uint64_t hole_at(const struct repair *repair, uint64_t at, uint64_t *end)
+static uint64_t hole_at(const struct wk_tcp_half *half, uint64_t at, uint64_t *end)
 {
-	*end = repair->until_out;
+	const struct repair *repair = half->repair;
+
+	*end = half->nxt_out;
 	for (uint32_t i = 0; i < repair->n;) {
 		const struct span *got = &repair->got[i++];
 
@@ -123,23 +147,38 @@ static bool is_lost(const struct ctx *c, const struct wk_tcp_half *half, uint64_
 	return repair->first || at < lost_below(half, packet_b);
 }
 
-/* The next bytes that are ours to send again, at most a packet. */
-static bool next_hole(const struct ctx *c, const struct wk_tcp_half *half, uint32_t packet_b,
-		      struct span *span)
+/* May the copy that the last pass has sent still be on its way? */
+static bool is_under_way(const struct ctx *c, const struct wk_tcp_half *half,
+			 const struct wk_tcp_rec *rec)
 {
 	const struct repair *repair = half->repair;
+
+	return rec->rexmit && !repair->first && rec->sent_ns < repair->pass_ns &&
+	       c->env->now_ns - rec->sent_ns < patience_ns(c, half);
+}
+
+/* The next bytes that are ours to send again, at most a packet. What is passed is not looked at
+ * again before the next pass. */
+static bool next_hole(const struct ctx *c, struct wk_tcp_half *half, uint32_t packet_b,
+		      struct span *span)
+{
+	struct repair *repair = half->repair;
 	uint64_t at = repair->next_out > half->b_out ? repair->next_out : half->b_out;
 	const struct wk_tcp_rec *rec;
-	uint64_t end = 0, upto;
+	uint64_t end = 0, upto = 0;
 
-	for (rec = half->head; rec; rec = rec->next) {
+	for (rec = ledger_near(half, at); rec; rec = rec->next) {
 		upto = rec->out_off + rec->out_len_b;
 		if (!rec->owned || upto <= at)
 			continue;
-		at = hole_at(repair, at > rec->out_off ? at : rec->out_off, &end);
+		at = hole_at(half, at > rec->out_off ? at : rec->out_off, &end);
+		if (at < upto && at < repair->last_out && is_under_way(c, half, rec))
+			at = hole_at(half, upto < repair->last_out ? upto : repair->last_out, &end);
 		if (at < upto)
 			break;
 	}
+	if (rec)
+		repair->next_out = at;
 	if (!rec || at >= end || !is_lost(c, half, at, packet_b))
 		return false;
 	upto = own_run_end(rec);
@@ -167,13 +206,25 @@ void repair_go(struct ctx *c, enum wk_dir dir, uint32_t packets)
 void repair_acked(struct ctx *c, enum wk_dir dir, const struct wk_tcp_seg *seg)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct repair *repair = half->repair;
 
-	if (!half->repair)
+	if (!repair)
 		return;
-	if (half->b_out >= half->repair->until_out) {
-		repair_end(half, c->env->mem);
-		return;
-	}
 	learn(half, seg);
+	if (half->b_out >= repair->until_out) {
+		if (repair->n == 0) {
+			repair_end(half, c->env->mem);
+			return;
+		}
+		/* Something that went out since is missing as well. */
+		repair->until_out = half->nxt_out;
+		repair->all = false;
+	}
+	if (c->env->now_ns - repair->pass_ns > patience_ns(c, half)) {
+		repair->pass_ns = c->env->now_ns;
+		if (repair->last_out < repair->next_out)
+			repair->last_out = repair->next_out;
+		repair->next_out = half->b_out;
+	}
 	repair_go(c, dir, PER_ACK);
 }

@@ -89,7 +89,8 @@ static bool block_at(const struct wk_tcp_half *acked, uint64_t at, struct span *
 	*span = (struct span){ 0, 0 };
 	for (const struct wk_tcp_ooo *ooo = acked->ooo; ooo; ooo = ooo->next) {
 		/* Nothing is missing before one that waits for room. */
-		if (ooo->gone || ooo->in_off <= acked->e_in + acked->held_len_b)
+		if (ooo->gone || ooo->in_off <= acked->e_in + acked->held_len_b ||
+		    ooo->in_off < acked->owned_in || ooo->in_off <= acked->acked_in)
 			continue;
 		if (ooo->in_off != span->to) {
 			if (span->to > at)

@@ -85,6 +85,8 @@ struct wk_tcp_half {
 	uint64_t srtt_ns;
 	uint64_t rttvar_ns;
 	uint32_t retries;
+	bool probing; /* the timer runs for a probe, not for a retransmission */
+	bool probed;  /* since the last acknowledgement */
 } __attribute__((aligned(WK_TCP_LINE_B)));
 
 #define WK_TCP_HALF_HOT_B (4u * WK_TCP_LINE_B)

@@ -164,12 +164,23 @@ static void leave_cut(struct box *box, struct sim_pkt *whole)
 	free(whole);
 }
 
+/* What waits behind a hole is kept, and may be the box's to send again later. */
+static void note_waiting(struct box *box, enum wk_dir dir)
+{
+	for (const struct wk_tcp_ooo *ooo = box->flow.half[dir].ooo; ooo; ooo = ooo->next)
+		if (!ooo->gone)
+			ranges_add(&box->judge.dir[dir].kept, ooo->in_off - 1,
+				   ooo->in_off - 1 + ooo->len_b);
+}
+
 static void hook_tx(void *user, const struct wk_tcp_out *out)
 {
 	struct box *box = user;
 
 	if (box->cfg.passive)
 		box_fail(box, "a passive flow built a packet");
+	/* What has come with this packet may be acknowledged by it. */
+	note_waiting(box, wk_dir_flip(out->dir));
 	leave_cut(box, pkt_build_out(out));
 }
 
@@ -401,15 +412,6 @@ static void forward(struct box *box, struct sim_pkt *pkt, const struct wk_tcp_re
 	box->forwarded++;
 	leave(box, pkt, &in, "forwarded");
 	free(came);
-}
-
-/* What waits behind a hole is kept, and may be the box's to send again later. */
-static void note_waiting(struct box *box, enum wk_dir dir)
-{
-	for (const struct wk_tcp_ooo *ooo = box->flow.half[dir].ooo; ooo; ooo = ooo->next)
-		if (!ooo->gone)
-			ranges_add(&box->judge.dir[dir].kept, ooo->in_off - 1,
-				   ooo->in_off - 1 + ooo->len_b);
 }
 
 void box_input(struct box *box, struct sim_pkt *pkt, bool forged, uint64_t now_ns)
