@@ -37,7 +37,7 @@ class Place:
 
     def memory(self, mib: int) -> list[str]:
         if self.huge:
-            return ["--huge-unlink", "--single-file-segments", "-m", str(mib)]
+            return ["--in-memory", "--single-file-segments", "-m", str(mib)]
         return ["--no-huge", "-m", str(mib)]
 
 
@@ -164,7 +164,7 @@ class Wicket(Box):
 
     def conf(self) -> str:
         allow = ", ".join(f'"/wicket.gen.Bench/{method}"' for method in METHODS)
-        eal = ["--no-huge"] if not self.place.huge else ["--single-file-segments"]
+        eal = ["--in-memory", "--single-file-segments"] if self.place.huge else ["--no-huge"]
         words = ", ".join(f'"{word}"' for word in [*LCORES, *eal])
         flows = max(65536, self.flows + self.flows // 8)
         # The generator's addresses are none of these: every packet is compared with all of them.

@@ -25,6 +25,7 @@
 
 struct gen gen;
 static uint64_t began, deadline, late_at;
+static const char *phase = "opening";
 static volatile sig_atomic_t interrupted;
 
 void gen_fail(const char *format, ...)
@@ -97,10 +98,13 @@ static void check_time(void)
 	if (gen.now > deadline)
 		gen_fail("no end within %.0f s", options.limit_s);
 	if ((double)(gen.now - gen.moved) > options.stall_s * (double)gen.hz)
-		gen_fail("nothing has come for %.1f s: %llu calls and %llu datagrams are on their "
-			 "way, %u frames wait for a port",
-			 options.stall_s, (unsigned long long)gen.open,
-			 (unsigned long long)plain_open(), net_waiting());
+		gen_fail("nothing has come for %.1f s while %s: %llu calls and %llu datagrams are "
+			 "on their way, %u frames wait for a port, of %u connections %llu have "
+			 "opened and %llu closed",
+			 options.stall_s, phase, (unsigned long long)gen.open,
+			 (unsigned long long)plain_open(), net_waiting(), conn_count(),
+			 (unsigned long long)gen.counts.opened,
+			 (unsigned long long)gen.counts.closed);
 }
 
 static void one_round(void)
@@ -176,6 +180,7 @@ static void run_for(double seconds)
 
 static void measure(struct window *window)
 {
+	phase = "measuring";
 	run_for(options.warmup_s);
 	if (options.telemetry)
 		window->busy_begin = busy_ask(options.telemetry);
@@ -193,6 +198,7 @@ static void measure(struct window *window)
 /* What is on its way must still arrive. */
 static void drain(void)
 {
+	phase = "draining";
 	gen.stopping = true;
 	gen.moved = rte_rdtsc();
 	while (gen.open > 0 || plain_open() > 0 || net_waiting() > 0)
@@ -201,6 +207,7 @@ static void drain(void)
 
 static void close_all(void)
 {
+	phase = "closing";
 	gen.moved = rte_rdtsc();
 	while (!calls_closing(0, conn_count()))
 		one_round();
