@@ -120,6 +120,7 @@ static void frames_that_waited_are_read_as_far_as_there_is_room(void **state)
 	end = pile_up(w, 120);
 	give(w, WK_C2S, w->c_seq, WK_TCP_ACK, "x");
 	w->c_seq = end;
+	assert_non_null(half->ooo);
 	while (half->ooo) {
 		assert_in_range(half->n_recs, 8, 8 + 1500 / FRAME + 1);
 		judged_in = half->e_in;

@@ -90,6 +90,20 @@ static void a_guess_at_the_clients_number_does_not_keep_a_flow_from_being_enforc
 	assert_true(wk_tcp_enforce(&w->flow, &mid_stream));
 }
 
+/* The first frame passed elsewhere; its copy that is read here need not say the same. */
+static void bytes_behind_a_gap_that_is_filled_later_are_doubtful(void **state)
+{
+	struct world *w = *state;
+	bool mid_stream;
+
+	give(w, WK_C2S, w->c_seq + FRAME, WK_TCP_ACK, "h987654321");
+	ack_from_server(w, w->c_seq + 2 * FRAME);
+	assert_false(w->flow.doubtful);
+	give(w, WK_C2S, w->c_seq, WK_TCP_ACK, "h123456789");
+	assert_false(wk_tcp_enforce(&w->flow, &mid_stream));
+	assert_true(mid_stream);
+}
+
 /* A full ledger reads nothing, and the server takes it all the same. */
 static void bytes_that_are_read_after_their_acknowledgement_are_doubtful(void **state)
 {
@@ -195,6 +209,7 @@ int main(void)
 		passive_world_test(bytes_that_came_another_way_keep_a_flow_from_being_enforced),
 		passive_world_test(
 			a_guess_at_the_clients_number_does_not_keep_a_flow_from_being_enforced),
+		passive_world_test(bytes_behind_a_gap_that_is_filled_later_are_doubtful),
 		passive_world_test(bytes_that_are_read_after_their_acknowledgement_are_doubtful),
 		world_test(an_insertion_behind_what_went_on_out_of_order_is_sent_at_once),
 		world_test(many_small_copies_do_not_make_many_large_ones),

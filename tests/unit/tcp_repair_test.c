@@ -157,6 +157,20 @@ static void what_the_receiver_throws_away_is_sent_again(void **state)
 	assert_sent(w, 0, WK_S2C, at + REPLY_B, w->c_seq, REPLY REPLY REPLY);
 }
 
+static void what_it_throws_away_is_sent_again_below_what_went_out_again(void **state)
+{
+	struct world *w = *state;
+	uint32_t at = replies(w, 60);
+	const uint32_t blocks[][2] = { { at + 5 * REPLY_B, at + 7 * REPLY_B },
+				       { at + 10 * REPLY_B, at + 60 * REPLY_B } };
+
+	client_has(w, at, 0, blocks, 2);
+	assert_int_equal(w->n_sent, 2);
+	client_has(w, at, 5, blocks + 1, 1);
+	assert_int_equal(w->n_sent, 1);
+	assert_sent(w, 0, WK_S2C, at + 5 * REPLY_B, w->c_seq, REPLY REPLY REPLY REPLY REPLY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +182,7 @@ int main(void)
 		world_test(what_went_out_since_is_left_alone),
 		sack_world_test(false_reports_hide_no_loss),
 		sack_world_test(what_the_receiver_throws_away_is_sent_again),
+		sack_world_test(what_it_throws_away_is_sent_again_below_what_went_out_again),
 	};
 
 	return cmocka_run_group_tests_name("tcp_repair", tests, NULL, NULL);
