@@ -64,6 +64,7 @@ static void h2_limits(const struct wk_conf *conf, struct wk_h2_limits *h2)
 	h2->table_b = conf->limits.hpack_table_kib * KIB;
 	h2->streams = conf->limits.streams;
 	h2->pending = conf->limits.pending_replies;
+	h2->hold_ns = conf->limits.frame_s * WK_NS_PER_S;
 	h2->control_per_s = conf->limits.control_per_s;
 	h2->control_burst = conf->limits.control_burst;
 	h2->reencode = conf->hpack == WK_CONF_HPACK_REENCODE;

@@ -186,6 +186,7 @@ static const struct key limits_keys[] = {
 	LIMIT(header_list_kib, 1, 256, 64, "KiB", "one decoded header list"),
 	LIMIT(header_fields, 16, 4096, 256, "fields", "fields of one header block"),
 	LIMIT(continuations, 0, 1024, 16, "frames", "CONTINUATION frames of one block"),
+	LIMIT(frame_s, 1, 600, 60, "s", "time of a client for one frame or header block; then reset"),
 	LIMIT(hpack_table_kib, 4, 512, 64, "KiB", "a table the client was told of unclamped"),
 	LIMIT(revoke_request_kib, 1, 63, 8, "KiB", "kept of a running call's request, for end-streams"),
 	LIMIT(revoke_ms, 10, 60000, 5000, "ms", "time of a server for the end of a running call"),

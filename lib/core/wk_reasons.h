@@ -148,6 +148,7 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_BUILT_RSTS, built_rsts, "RSTs built here")                                           \
 	X(CNT_CLAMP_TABLE, clamp_table, "HEADER_TABLE_SIZE values clamped to 4096")                \
 	X(CNT_HDR_TRUNCATED, hdr_truncated, "connections that ended inside a frame")               \
+	X(CNT_HDR_TIMEOUT, hdr_timeout, "connections whose client left a frame unfinished")        \
 	X(CNT_H2_ERRORS, h2_errors, "HTTP/2 connection errors")                                    \
 	X(CNT_HPACK_ERRORS, hpack_errors, "header blocks that do not decode")                      \
 	X(CNT_H2_CAPS, h2_caps, "HTTP/2 limits that ended a connection")                           \

@@ -71,10 +71,21 @@ static uint32_t to_boundary(const struct wk_h2_conn *conn, enum wk_dir dir)
 /* A client that feeds a frame byte by byte costs memory for as long as it likes. The clock runs
  * from the first feed that left more than part of a frame header uncovered: that much is cheap, and
  * a server that does not read for a while can leave an honest client there. */
+void wk_h2_finished(struct wk_h2_conn *conn)
+{
+	conn->held_ns = 0;
+}
+
+uint64_t wk_h2_deadline(const struct wk_h2_conn *conn, const struct wk_h2_limits *limits)
+{
+	if (conn->error != WK_H2_E_OK || conn->held_ns == 0 || limits->hold_ns == 0)
+		return UINT64_MAX;
+	return conn->held_ns + limits->hold_ns;
+}
+
 static bool held_too_long(const struct wk_h2_conn *conn, const struct wk_h2_env *env)
 {
-	return conn->held_ns > 0 && env->limits->hold_ns > 0 &&
-	       env->now_ns - conn->held_ns > env->limits->hold_ns;
+	return env->now_ns >= wk_h2_deadline(conn, env->limits);
 }
 
 static void note_held(struct wk_h2_conn *conn, const struct h2_cut *cut)

@@ -71,6 +71,8 @@ static enum wk_counter counter_of(enum wk_h2_error error)
 enum h2_step h2_fail(struct h2_cut *cut, enum wk_h2_error error)
 {
 	cut->conn->error = error;
+	if (error == WK_H2_E_HOLD_TIME)
+		wk_count(cut->env->stats, WK_CNT_HDR_TIMEOUT, 1);
 	if (error != WK_H2_E_POLICY)
 		wk_count(cut->env->stats, counter_of(error), 1);
 	return H2_FAIL;

@@ -80,9 +80,14 @@ bool wk_insp_edited(const struct wk_insp_flow *flow)
 
 uint64_t wk_insp_deadline(const struct wk_inspect *inspect, const struct wk_insp_flow *flow)
 {
+	uint64_t due;
+
 	if (flow->dead)
 		return flow->last_ns + inspect->tcp_limits.closed_ns;
-	return RTE_MIN(wk_tcp_deadline(&flow->tcp, &inspect->tcp_limits), flow->rest_ns);
+	due = RTE_MIN(wk_tcp_deadline(&flow->tcp, &inspect->tcp_limits), flow->rest_ns);
+	if (!flow->h2 || flow->blind)
+		return due;
+	return RTE_MIN(due, wk_h2_deadline(flow->h2, &inspect->h2_limits));
 }
 
 void wk_insp_forget(struct wk_inspect *inspect, struct wk_insp_flow *flow)

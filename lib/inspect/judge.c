@@ -96,8 +96,12 @@ static void finished(void *user, enum wk_dir dir)
 {
 	struct wk_inspect *inspect = user;
 
-	if (dir == WK_C2S && inspect->flow->inside[dir])
+	if (dir != WK_C2S)
+		return;
+	if (inspect->flow->inside[dir])
 		wk_count(inspect->stats, WK_CNT_HDR_TRUNCATED, 1);
+	if (inspect->flow->h2)
+		wk_h2_finished(inspect->flow->h2);
 }
 
 static uint32_t pending(void *user)

@@ -22,6 +22,20 @@ void wk_insp_rest(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 	}
 }
 
+/* A client that has left a frame unfinished: bytes would end that, and none come. */
+static void overdue(struct wk_inspect *inspect, struct wk_insp_flow *flow)
+{
+	uint32_t service;
+
+	if (!flow->h2 || flow->blind || flow->dead ||
+	    inspect->tcp_env.now_ns < wk_h2_deadline(flow->h2, &inspect->h2_limits))
+		return;
+	if (inspect->hooks->service &&
+	    inspect->hooks->service(inspect->user, &flow->entry.key, &service))
+		wk_insp_set_service(inspect, service);
+	wk_tcp_judge_again(&flow->tcp, &inspect->tcp_env);
+}
+
 static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 {
 	uint64_t resets = inspect->stats->counter[WK_CNT_FLOWS_RESET];
@@ -32,6 +46,7 @@ static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 		wk_flow_arm(inspect->table, &flow->entry, wk_insp_deadline(inspect, flow));
 		return;
 	}
+	overdue(inspect, flow);
 	alive = !flow->dead && wk_tcp_timer(&flow->tcp, &inspect->tcp_env);
 	if (inspect->stats->counter[WK_CNT_FLOWS_RESET] != resets)
 		wk_insp_event_conn(inspect, flow, &flow->entry.key,

@@ -221,6 +221,18 @@ bool consume(struct ctx *c, enum wk_dir dir, uint64_t in, const uint8_t *data, u
 	return true;
 }
 
+bool consume_held(struct ctx *c, enum wk_dir dir)
+{
+	struct wk_tcp_half *half = stream(c->flow, dir);
+	struct view view = { half->held, half->held_len_b, 0, half->e_in + half->held_len_b };
+
+	if (!judge(c, dir, &view))
+		return false;
+	if (view.done_b > 0)
+		hold_consume(half, view.done_b, c->env->mem);
+	return true;
+}
+
 void consume_fin(struct ctx *c, enum wk_dir dir)
 {
 	struct wk_tcp_half *half = stream(c->flow, dir);

@@ -188,6 +188,16 @@ void wk_tcp_poke(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
 	insert_watch(&c);
 }
 
+void wk_tcp_judge_again(struct wk_tcp_flow *flow, const struct wk_tcp_env *env)
+{
+	struct ctx c = { .flow = flow, .env = env };
+	struct wk_tcp_half *half = stream(flow, WK_C2S);
+
+	if (flow->state == WK_TCP_ST_ESTABLISHED && half->held_len_b > 0 &&
+	    consume_held(&c, WK_C2S) && !flow->passive)
+		emit(&c, WK_C2S, half->nxt_out, half->e_out, NULL, 0, WK_TCP_PSH);
+}
+
 void wk_tcp_in_order(struct wk_tcp_flow *flow)
 {
 	flow->in_order = true;

@@ -270,6 +270,8 @@ void send_judged(struct ctx *c, enum wk_dir dir, uint64_t from_in, const struct 
  * @return false when the flow has been reset. */
 bool consume(struct ctx *c, enum wk_dir dir, uint64_t in, const uint8_t *data, uint32_t len_b,
 	     bool gone);
+/* Shows it the held bytes again, with nothing behind them. */
+bool consume_held(struct ctx *c, enum wk_dir dir);
 /* The sender's FIN, if everything before it has been judged or never will be. */
 void consume_fin(struct ctx *c, enum wk_dir dir);
 

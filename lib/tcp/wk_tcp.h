@@ -158,6 +158,10 @@ bool wk_tcp_timer(struct wk_tcp_flow *flow, const struct wk_tcp_env *env);
  * outside of wk_tcp_input. */
 void wk_tcp_poke(struct wk_tcp_flow *flow, const struct wk_tcp_env *env);
 
+/* The judge may have come to another opinion of the client's bytes that are held, without any more
+ * of them: shows them again. */
+void wk_tcp_judge_again(struct wk_tcp_flow *flow, const struct wk_tcp_env *env);
+
 /* From here on nothing of the server's goes on before it has been judged, so that it can be taken
  * out. */
 void wk_tcp_in_order(struct wk_tcp_flow *flow);
