@@ -76,16 +76,31 @@ void wk_h2_finished(struct wk_h2_conn *conn)
 	conn->held_ns = 0;
 }
 
-uint64_t wk_h2_deadline(const struct wk_h2_conn *conn, const struct wk_h2_limits *limits)
+static uint64_t hold_due(const struct wk_h2_conn *conn, const struct wk_h2_limits *limits)
 {
-	if (conn->error != WK_H2_E_OK || conn->held_ns == 0 || limits->hold_ns == 0)
+	if (conn->held_ns == 0 || limits->hold_ns == 0)
 		return UINT64_MAX;
 	return conn->held_ns + limits->hold_ns;
 }
 
+uint64_t wk_h2_deadline(const struct wk_h2_conn *conn, const struct wk_h2_limits *limits)
+{
+	uint64_t due = hold_due(conn, limits), revoke = h2_revoked_due(conn, limits);
+
+	if (conn->error != WK_H2_E_OK)
+		return UINT64_MAX;
+	return due < revoke ? due : revoke;
+}
+
+void wk_h2_timer(struct wk_h2_conn *conn, const struct wk_h2_env *env)
+{
+	if (conn->error == WK_H2_E_OK)
+		h2_revoked_overdue(conn, env);
+}
+
 static bool held_too_long(const struct wk_h2_conn *conn, const struct wk_h2_env *env)
 {
-	return env->now_ns >= wk_h2_deadline(conn, env->limits);
+	return env->now_ns >= hold_due(conn, env->limits);
 }
 
 static void note_held(struct wk_h2_conn *conn, const struct h2_cut *cut)

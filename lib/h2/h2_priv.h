@@ -312,6 +312,7 @@ void h2_revoked_release(struct wk_h2_conn *conn, const struct wk_h2_env *env, bo
 /* Ours: behind the RST_STREAM frames. */
 bool h2_revoked_is_ack(const struct wk_h2_conn *conn, const struct h2_frame *f,
 		       const uint8_t *payload);
+uint64_t h2_revoked_due(const struct wk_h2_conn *conn, const struct wk_h2_limits *limits);
 void h2_revoked_overdue(struct wk_h2_conn *conn, const struct wk_h2_env *env);
 
 /* streams.c */

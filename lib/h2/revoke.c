@@ -99,10 +99,15 @@ bool h2_revoked_is_ack(const struct wk_h2_conn *conn, const struct h2_frame *f,
 	       memcmp(payload, ping_mark, sizeof(ping_mark)) == 0;
 }
 
+uint64_t h2_revoked_due(const struct wk_h2_conn *conn, const struct wk_h2_limits *limits)
+{
+	return conn->revoked_ns > 0 ? conn->revoked_ns + limits->revoke_ns + 1 : UINT64_MAX;
+}
+
 /* A server that does not answer keeps no client waiting. */
 void h2_revoked_overdue(struct wk_h2_conn *conn, const struct wk_h2_env *env)
 {
-	if (conn->revoked_ns > 0 && env->now_ns - conn->revoked_ns > env->limits->revoke_ns)
+	if (env->now_ns >= h2_revoked_due(conn, env->limits))
 		h2_revoked_release(conn, env, true);
 }
 

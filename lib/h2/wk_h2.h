@@ -218,9 +218,12 @@ uint32_t wk_h2_pull(struct wk_h2_conn *conn, const struct wk_h2_env *env, uint8_
 /* The client has finished: what is held of its frames will never be complete, and is gone. */
 void wk_h2_finished(struct wk_h2_conn *conn);
 
-/* Something ends at this time unless bytes come before: what has been held for too long ends the
- * connection, at the next feed of any bytes, none included. UINT64_MAX: nothing does. */
+/* Something happens at this time unless bytes come before: what has been held for too long ends the
+ * connection when it is shown again, a server that does not confirm the end of a call is waited for
+ * no longer. UINT64_MAX: nothing does. */
 uint64_t wk_h2_deadline(const struct wk_h2_conn *conn, const struct wk_h2_limits *limits);
+/* At that time. What becomes pending may be pulled then. */
+void wk_h2_timer(struct wk_h2_conn *conn, const struct wk_h2_env *env);
 
 /* Judges the running calls again, and ends those that may not go on: RST_STREAM to the server, and
  * when that has said its last on the stream, trailers with the decision's status to the client.

@@ -22,7 +22,8 @@ void wk_insp_rest(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 	}
 }
 
-/* A client that has left a frame unfinished: bytes would end that, and none come. */
+/* A client that has left a frame unfinished, a server that does not confirm the end of a call:
+ * bytes would end that, and none come. */
 static void overdue(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 {
 	uint32_t service;
@@ -33,7 +34,11 @@ static void overdue(struct wk_inspect *inspect, struct wk_insp_flow *flow)
 	if (inspect->hooks->service &&
 	    inspect->hooks->service(inspect->user, &flow->entry.key, &service))
 		wk_insp_set_service(inspect, service);
+	wk_insp_h2_env(inspect);
+	wk_h2_timer(flow->h2, &inspect->h2_env);
 	wk_tcp_judge_again(&flow->tcp, &inspect->tcp_env);
+	if (!flow->passive)
+		wk_tcp_poke(&flow->tcp, &inspect->tcp_env);
 }
 
 static void run(struct wk_inspect *inspect, struct wk_insp_flow *flow)

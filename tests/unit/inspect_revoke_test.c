@@ -106,6 +106,30 @@ static void a_new_policy_ends_what_it_denies_and_nothing_else(void **state)
 	rig_free(rig);
 }
 
+/* Neither peer says anything: the client is told all the same, in time. */
+static void a_server_that_says_nothing_keeps_no_client_waiting(void **state)
+{
+	struct rig_conf conf = rig_conf_default;
+	struct h2w_fields fields;
+	struct rig *rig;
+
+	(void)state;
+	conf.ticket_b = 4096;
+	rig = running(&conf);
+	arrived(rig, WK_S2C, 0, 0);
+	allow_only(rig, RIG_PATH_PLACE);
+	rig_wait(rig, 2 * MS);
+	rig_ack(rig, WK_S2C);
+	rig_wait(rig, 4900 * MS);
+	assert_int_equal(rig_client_headers(rig, &fields), 0);
+	rig_wait(rig, 200 * MS);
+	assert_int_equal(rig_client_headers(rig, &fields), 1);
+	assert_string_equal(h2w_field(&fields, "grpc-status"), "7");
+	rig_ack(rig, WK_C2S);
+	assert_true(wk_inspect_next_due(rig->inspect) > rig->now_ns);
+	rig_free(rig);
+}
+
 /* What leaves a running call alone. */
 static void some_policies_end_nothing(void **state)
 {
@@ -179,6 +203,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_policy_ends_what_it_denies_and_nothing_else),
+		cmocka_unit_test(a_server_that_says_nothing_keeps_no_client_waiting),
 		cmocka_unit_test(some_policies_end_nothing),
 		cmocka_unit_test(nothing_of_the_server_overtakes_the_judge_any_more),
 	};
