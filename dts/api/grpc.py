@@ -184,7 +184,7 @@ class DoorManager:
                 raise Failed(f"the door manager ended: {self.process.text()[-2000:]}")
             return path.exists() and '"ready"' in path.read_text()
 
-        wait_for(ready, "the door manager", 20.0)
+        wait_for(ready, "the door manager", 60.0)
 
 
 @dataclass
