@@ -186,6 +186,27 @@ static void a_reply_stands_between_frames_and_never_inside_a_block(void **state)
 	h2_case_run(run_between_frames, NULL);
 }
 
+/* Whoever asks, and whenever: nothing is to be had between HEADERS and the last CONTINUATION. */
+static void run_asked_in_block(struct h2_kit *kit, const void *arg)
+{
+	(void)arg;
+	h2_kit_start(kit);
+	SEND(kit, WK_C2S, 1, EH | ES, 1, ALLOWED);
+	SEND(kit, WK_S2C, 1, 0, 1, "\x88");
+	SEND(kit, WK_C2S, 1, EH | ES, 3, DENIED);
+	assert_int_equal(wk_h2_pending(kit->conn, &kit->env), 0);
+	SEND(kit, WK_S2C, 9, 0, 1, "");
+	assert_int_equal(wk_h2_pending(kit->conn, &kit->env), 0);
+	SEND(kit, WK_S2C, 9, EH, 1, "");
+	assert_int_equal(h2_kit_count(kit, WK_S2C, 1, 3), 1);
+}
+
+static void nothing_waits_for_who_asks_inside_a_block_of_the_server(void **state)
+{
+	(void)state;
+	h2_case_run(run_asked_in_block, NULL);
+}
+
 static void run_in_data(struct h2_kit *kit, const void *arg)
 {
 	struct h2_bytes data = { 0 };
@@ -480,6 +501,7 @@ int main(void)
 		cmocka_unit_test(rst_stream_follows_only_an_unfinished_request),
 		cmocka_unit_test(a_reply_waits_for_the_servers_settings),
 		cmocka_unit_test(a_reply_stands_between_frames_and_never_inside_a_block),
+		cmocka_unit_test(nothing_waits_for_who_asks_inside_a_block_of_the_server),
 		cmocka_unit_test(a_reply_waits_for_the_end_of_a_data_frame),
 		cmocka_unit_test(only_whole_replies_are_pulled),
 		cmocka_unit_test(a_client_that_resets_its_stream_gets_no_reply),
