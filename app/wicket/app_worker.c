@@ -62,6 +62,8 @@ static void h2_limits(const struct wk_conf *conf, struct wk_h2_limits *h2)
 	h2->fields = conf->limits.header_fields;
 	h2->continuations = conf->limits.continuations;
 	h2->table_b = conf->limits.hpack_table_kib * KIB;
+	h2->seen_blocks = conf->limits.seen_blocks;
+	h2->seen_block_b = conf->limits.seen_block_b;
 	h2->streams = conf->limits.streams;
 	h2->pending = conf->limits.pending_replies;
 	h2->hold_ns = conf->limits.frame_s * WK_NS_PER_S;

@@ -188,6 +188,8 @@ static const struct key limits_keys[] = {
 	LIMIT(continuations, 0, 1024, 16, "frames", "CONTINUATION frames of one block"),
 	LIMIT(frame_s, 1, 600, 60, "s", "time of a client for one frame or header block; then reset"),
 	LIMIT(hpack_table_kib, 4, 512, 64, "KiB", "a table the client was told of unclamped"),
+	LIMIT(seen_blocks, 0, 64, 8, "blocks", "header blocks a connection remembers; 0: none"),
+	LIMIT(seen_block_b, 16, 16384, 512, "bytes", "longest header block that is remembered"),
 	LIMIT(revoke_request_kib, 1, 63, 8, "KiB", "kept of a running call's request, for end-streams"),
 	LIMIT(revoke_ms, 10, 60000, 5000, "ms", "time of a server for the end of a running call"),
 	LIMIT(streams, 1, 65536, 256, "streams", "open calls of a connection"),

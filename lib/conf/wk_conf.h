@@ -189,6 +189,8 @@ struct wk_conf {
 		uint32_t continuations;
 		uint32_t hpack_table_kib;
 		uint32_t frame_s;
+		uint32_t seen_blocks;
+		uint32_t seen_block_b;
 		uint32_t revoke_request_kib;
 		uint32_t revoke_ms;
 		uint32_t streams;

@@ -134,6 +134,9 @@ enum wk_call_reason { WK_CALL_REASONS(WK_CALL_ENUM) WK_CALL_REASON_MAX };
 	X(CNT_CREDITS, credits, "WINDOW_UPDATE frames inserted")                                   \
 	X(CNT_SWALLOWED_BYTES, swallowed_bytes, "bytes of denied streams deleted")                 \
 	X(CNT_REENCODED, reencoded, "header blocks re-encoded")                                    \
+	X(CNT_SEEN_HITS, seen_hits, "requests judged by a block seen before")                      \
+	X(CNT_SEEN_MISSES, seen_misses, "requests that had to be decoded")                         \
+	X(CNT_SEEN_LONG, seen_long, "allowed ones too long to be remembered")                      \
 	X(CNT_OWNED_BYTES, owned_bytes, "held bytes acknowledged to their sender")                 \
 	X(CNT_OWNED_REXMIT, owned_rexmit, "retransmissions of owned bytes")                        \
 	X(CNT_OWNED_TIMEOUT, owned_timeout, "owned bytes given up")                                \

@@ -139,21 +139,21 @@ static enum h2_step erase(struct h2_cut *cut, const struct h2_block *block, enum
 	return H2_NEXT;
 }
 
-static enum h2_step allow(struct h2_cut *cut, const struct h2_block *block, int64_t length_b)
+/* Takes the ticket over. */
+static enum h2_step allow(struct h2_cut *cut, const struct h2_block *block,
+			  const struct h2_seen *known)
 {
 	struct wk_h2_conn *conn = cut->conn;
-	struct h2_stream *stream;
-	struct h2_ticket *ticket;
+	struct h2_stream *stream = NULL;
 
-	if (conn->streams.n >= cut->env->limits->streams)
-		return h2_fail(cut, WK_H2_E_MEMORY);
-	ticket = h2_ticket_keep(cut->env);
-	stream = h2_stream_add(&conn->streams, cut->env->mem, block->id, block->end_stream, ticket);
+	if (conn->streams.n < cut->env->limits->streams)
+		stream = h2_stream_add(&conn->streams, cut->env->mem, block->id, block->end_stream,
+				       known->ticket);
 	if (!stream) {
-		wk_mem_free(cut->env->mem, ticket);
+		h2_ticket_free(known->ticket, cut->env->mem);
 		return h2_fail(cut, WK_H2_E_MEMORY);
 	}
-	stream->left_b = length_b;
+	stream->left_b = known->length_b;
 	conn->allowed_calls++;
 	conn->forwarded_id = block->id;
 	return forward(cut, block);
@@ -169,8 +169,11 @@ static enum h2_step refuse(struct h2_cut *cut, const struct h2_block *block, enu
 
 	if (cut->env->hooks->refused)
 		cut->env->hooks->refused(cut->env->user, &refusal);
-	if (cut->env->passive)
-		return allow(cut, block, -1);
+	if (cut->env->passive) {
+		const struct h2_seen once = { h2_ticket_keep(cut->env), -1, 0 };
+
+		return allow(cut, block, &once);
+	}
 	if (reason == WK_CALL_REFUSED_STREAMS)
 		code = WK_H2_REFUSED_STREAM;
 	else if (reason == WK_CALL_REFUSED_LIST)
@@ -192,6 +195,31 @@ static bool streams_full(const struct h2_cut *cut)
 	return conn->streams.n >= cap;
 }
 
+/* A block that is written anew has to be decoded. */
+static bool decodes(const struct h2_cut *cut)
+{
+	return cut->conn->reencoding || (cut->env->limits->reencode && !cut->env->passive);
+}
+
+/* The same request has been allowed before, by the same policy. */
+static enum h2_step repeat(struct h2_cut *cut, const struct h2_block *block,
+			   const struct h2_seen *known)
+{
+	cut->conn->highest_id = block->id;
+	wk_count(cut->env->stats, WK_CNT_SEEN_HITS, 1);
+	cut->env->hooks->repeated(cut->env->user, block->id, known->note);
+	h2_ticket_share(known->ticket);
+	return allow(cut, block, known);
+}
+
+static enum h2_step permit(struct h2_cut *cut, const struct h2_block *block, enum h2_scan scan,
+			   const struct h2_seen *known, bool again)
+{
+	if (again && scan == H2_SCAN_CLEAN && !decodes(cut))
+		h2_seen_keep(cut->conn, cut->env, block, known);
+	return allow(cut, block, known);
+}
+
 static enum h2_step request(struct h2_cut *cut, const struct h2_block *block, enum h2_scan scan)
 {
 	const struct wk_h2_env *env = cut->env;
@@ -201,6 +229,7 @@ static enum h2_step request(struct h2_cut *cut, const struct h2_block *block, en
 	enum wk_h2_error error;
 
 	cut->conn->highest_id = block->id;
+	wk_count(env->stats, WK_CNT_SEEN_MISSES, env->limits->seen_blocks > 0);
 	if (env->lcore->list.over)
 		return refuse(cut, block, scan, WK_CALL_REFUSED_LIST, &req.path);
 	if (fault != WK_CALL_ALLOWED)
@@ -208,8 +237,11 @@ static enum h2_step request(struct h2_cut *cut, const struct h2_block *block, en
 	if (streams_full(cut))
 		return refuse(cut, block, scan, WK_CALL_REFUSED_STREAMS, &req.path);
 	env->hooks->decide(env->user, &req, &decision);
-	if (env->passive || decision.verdict == WK_H2_ALLOW)
-		return allow(cut, block, req.length_b);
+	if (env->passive || decision.verdict == WK_H2_ALLOW) {
+		const struct h2_seen known = { h2_ticket_keep(env), req.length_b, decision.note };
+
+		return permit(cut, block, scan, &known, decision.again);
+	}
 	if (decision.verdict == WK_H2_RESET)
 		return h2_fail(cut, WK_H2_E_POLICY);
 	error = h2_answer_deny(cut->conn, env, &req, &decision);
@@ -252,11 +284,22 @@ static enum h2_step late_trailers(struct h2_cut *cut, const struct h2_block *blo
 	return conn->deleting ? erase(cut, block, scan) : forward(cut, block);
 }
 
+/* Where the answer would be a refusal, the observer is told the path. */
+static const struct h2_seen *seen_before(struct h2_cut *cut, const struct h2_block *block)
+{
+	if (decodes(cut)) {
+		h2_seen_empty(cut->conn, cut->env->mem);
+		return NULL;
+	}
+	return streams_full(cut) ? NULL : h2_seen_find(cut->conn, cut->env, block);
+}
+
 enum h2_step h2_block_step(struct h2_cut *cut, const struct h2_frame *f)
 {
 	struct wk_h2_conn *conn = cut->conn;
 	struct h2_block block = { .id = f->id, .end_stream = f->flags & H2_FLAG_END_STREAM };
 	enum wk_h2_error error = head_error(cut, f);
+	const struct h2_seen *known;
 	struct h2_stream *stream;
 	enum h2_scan scan;
 	enum h2_step step;
@@ -270,12 +313,17 @@ enum h2_step h2_block_step(struct h2_cut *cut, const struct h2_frame *f)
 	if (error != WK_H2_E_OK)
 		return h2_fail(cut, error);
 	join(cut, f, &block);
+	stream = h2_stream_find(&conn->streams, f->id);
+	known = !stream && f->id > conn->highest_id ? seen_before(cut, &block) : NULL;
+	if (known)
+		return repeat(cut, &block, known);
 	scan = h2_scan_block(block.fragment, block.fragment_b);
+	if (scan == H2_SCAN_CHANGES)
+		h2_seen_empty(conn, cut->env->mem);
 	error = scan == H2_SCAN_ODD ? WK_H2_E_HPACK
 				    : h2_inflate(conn, cut->env, block.fragment, block.fragment_b);
 	if (error != WK_H2_E_OK)
 		return h2_fail(cut, error);
-	stream = h2_stream_find(&conn->streams, f->id);
 	if (stream)
 		return trailers(cut, &block, stream);
 	if (f->id <= conn->highest_id)

@@ -16,6 +16,8 @@ const struct wk_h2_limits wk_h2_limits_default = {
 	.control_frame_b = 16 * 1024,
 	.credit_b = 16 * 1024,
 	.table_b = 64 * 1024,
+	.seen_blocks = 8,
+	.seen_block_b = 512,
 	.revoke_ns = 5 * 1000000000ull,
 	.rest_ns = 200 * 1000000ull,
 	.hold_ns = 60 * 1000000000ull,
@@ -47,6 +49,7 @@ void wk_h2_free(struct wk_h2_conn *conn, struct wk_mem *mem)
 	if (conn->inflater)
 		nghttp2_hd_inflate_del(conn->inflater);
 	h2_fold_free(conn, mem);
+	h2_seen_empty(conn, mem);
 	h2_notes_free(&conn->server_notes, mem);
 	h2_notes_free(&conn->client_notes, mem);
 	h2_answers_above(conn, mem, 0);

@@ -104,6 +104,8 @@ enum h2_c2s_state {
 	H2_C2S_FRAMES = 2,
 };
 
+struct h2_seen_block;
+
 /* What every feed looks at stands in the first two lines of the processor's caches. Not above 256
  * bytes: the next size that the arena has is 512. */
 struct wk_h2_conn {
@@ -128,6 +130,7 @@ struct wk_h2_conn {
 	bool revoking;         /* has ever ended a call because of a reload */
 	struct h2_streams streams;
 
+	struct h2_seen_block *seen;    /* requests that need not be decoded, latest first */
 	nghttp2_hd_inflater *inflater; /* of the client's header blocks; NULL: folded */
 	struct h2_answers answers;     /* towards the client */
 	struct h2_answers revoked;     /* calls that a reload ends: the server may still speak */
@@ -293,6 +296,21 @@ enum wk_call_reason h2_request_parse(const struct h2_list *list, bool end_stream
 				     struct wk_h2_request *request);
 bool h2_has_pseudo(const struct h2_list *list);
 
+/* seen.c: blocks that need not be decoded again. What is known of one: */
+struct h2_seen {
+	struct h2_ticket *ticket; /* shared with the streams, or NULL */
+	int64_t length_b;         /* content-length, or -1 */
+	uint32_t note;            /* of the decide hook */
+};
+/* Only for a block that opens a stream. @return NULL if it has not been seen. */
+const struct h2_seen *h2_seen_find(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+				   const struct h2_block *block);
+/* The block was decoded, has changed nothing, and is allowed. The ticket stays the caller's. */
+void h2_seen_keep(struct wk_h2_conn *conn, const struct wk_h2_env *env,
+		  const struct h2_block *block, const struct h2_seen *known);
+/* The table is no longer what it was, or blocks must be decoded from here on. */
+void h2_seen_empty(struct wk_h2_conn *conn, struct wk_mem *mem);
+
 /* reencode.c: builds the frames for env->lcore->list in lcore->out. @return their length, 0 on
  * failure. */
 uint32_t h2_reencode(struct wk_h2_conn *conn, const struct wk_h2_env *env,
@@ -301,6 +319,9 @@ uint32_t h2_reencode(struct wk_h2_conn *conn, const struct wk_h2_env *env,
 /* ticket.c: what is kept of an open call's request. NULL where nothing is to be kept, or it is too
  * large, or there is no memory. */
 struct h2_ticket *h2_ticket_keep(const struct wk_h2_env *env);
+/* Each share is freed by itself. NULL is fine. */
+void h2_ticket_share(struct h2_ticket *ticket);
+void h2_ticket_free(struct h2_ticket *ticket, struct wk_mem *mem);
 /* Puts the request back into lcore->list. @return false if it was not kept. */
 bool h2_ticket_list(const struct h2_ticket *ticket, struct wk_h2_lcore *lcore);
 

@@ -141,6 +141,7 @@ static bool move_table(struct wk_h2_conn *conn, const struct wk_h2_env *env,
 	nghttp2_hd_inflate_change_table_size(conn->inflater, note->table_last_b);
 	conn->table_b = note->table_last_b;
 	conn->table_moved = true;
+	h2_seen_empty(conn, env->mem);
 	return true;
 }
 

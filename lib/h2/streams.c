@@ -57,7 +57,7 @@ bool h2_stream_body(struct h2_stream *stream, uint32_t body_b, bool end)
 void h2_streams_free(struct h2_streams *streams, struct wk_mem *mem)
 {
 	for (uint32_t i = 0; i < streams->n; i++)
-		wk_mem_free(mem, streams->v[i].ticket);
+		h2_ticket_free(streams->v[i].ticket, mem);
 	wk_mem_free(mem, streams->v);
 	*streams = (struct h2_streams){ 0 };
 }
@@ -66,7 +66,7 @@ void h2_stream_remove(struct h2_streams *streams, struct wk_mem *mem, struct h2_
 {
 	uint32_t at = (uint32_t)(stream - streams->v);
 
-	wk_mem_free(mem, stream->ticket);
+	h2_ticket_free(stream->ticket, mem);
 	streams->n--;
 	memmove(stream, stream + 1, (streams->n - at) * sizeof(*stream));
 }

@@ -9,6 +9,7 @@
 #define TICKET_MAX_B 65535u
 
 struct h2_ticket {
+	uint32_t shares; /* open streams and seen blocks that have it */
 	uint32_t n;
 	uint8_t bytes[];
 };
@@ -44,6 +45,7 @@ struct h2_ticket *h2_ticket_keep(const struct wk_h2_env *env)
 	ticket = wk_mem_alloc(env->mem, sizeof(*ticket) + size_b);
 	if (!ticket)
 		return NULL;
+	ticket->shares = 1;
 	ticket->n = list->n;
 	p = ticket->bytes;
 	for (uint32_t i = 0; i < list->n; i++) {
@@ -51,6 +53,18 @@ struct h2_ticket *h2_ticket_keep(const struct wk_h2_env *env)
 		p = put(p, list->nv[i].value, list->nv[i].valuelen);
 	}
 	return ticket;
+}
+
+void h2_ticket_share(struct h2_ticket *ticket)
+{
+	if (ticket)
+		ticket->shares++;
+}
+
+void h2_ticket_free(struct h2_ticket *ticket, struct wk_mem *mem)
+{
+	if (ticket && --ticket->shares == 0)
+		wk_mem_free(mem, ticket);
 }
 
 bool h2_ticket_list(const struct h2_ticket *ticket, struct wk_h2_lcore *lcore)

@@ -90,7 +90,11 @@ struct wk_h2_limits {
 	uint32_t control_frame_b; /* a held frame that is neither HEADERS nor DATA */
 	uint32_t credit_b;        /* coalescing of connection-window credit (16 KiB) */
 	uint32_t table_b;         /* HPACK table, where the client has read more than 4096 */
-	uint32_t ticket_b;  /* kept of an open call's request, to judge it again; 0: nothing */
+	uint32_t ticket_b; /* kept of an open call's request, to judge it again; 0: nothing */
+	/* Header blocks of allowed requests that a connection remembers, 0: none; and their length.
+	 */
+	uint32_t seen_blocks;
+	uint32_t seen_block_b;
 	uint64_t revoke_ns; /* time that a server has for the end of a running call */
 	bool reencode;      /* every header block to the server is written anew */
 	uint64_t rest_ns;   /* quiet time after which wk_h2_fold is worth it */
@@ -142,6 +146,10 @@ struct wk_h2_decision {
 	enum wk_h2_reply reply;
 	uint8_t grpc_status;                   /* 7, PERMISSION_DENIED */
 	char message[WK_H2_MESSAGE_MAX_B + 1]; /* plain text; percent-encoded on the way out */
+	/* Of an allowed request: whenever the same comes again on this connection, with version and
+	 * scope of the env the same, it is allowed as well, and the repeated hook gets the note. */
+	bool again;
+	uint32_t note;
 };
 
 /* A request that is refused without asking (malformed, over a limit), for the observer. Calls are
@@ -156,6 +164,8 @@ struct wk_h2_hooks {
 	/* Judges one request. Fills *decision (preset to DENY, HTTP_403, 7, ""). */
 	void (*decide)(void *user, const struct wk_h2_request *request,
 		       struct wk_h2_decision *decision);
+	/* Instead of decide. May be NULL where no decision says again. */
+	void (*repeated)(void *user, uint32_t stream_id, uint32_t note);
 	/* May be NULL. */
 	void (*refused)(void *user, const struct wk_h2_refusal *refusal);
 	/* As decide, for a call that is running. One that was not kept has no path: it cannot be
@@ -177,6 +187,10 @@ struct wk_h2_env {
 	/* Of the bytes shown to wk_h2_feed: those at or beyond this place have not gone out yet.
 	 * Others may have, and cannot be changed. */
 	uint32_t gone_b;
+	/* What the decide hook judges by: it says the same of the same request as long as both are.
+	 */
+	uint64_t version;
+	uint32_t scope;
 	void *user;
 };
 

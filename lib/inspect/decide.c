@@ -158,6 +158,18 @@ static void decide(void *user, const struct wk_h2_request *request, struct wk_h2
 	decision->verdict = WK_H2_ALLOW;
 	if (verdict.reason != WK_CALL_ALLOWED && verdict.reason != WK_CALL_UNGUARDED)
 		deny(inspect, request, &verdict, decision);
+	else if (inspect->svc && !verdict.regex_limit)
+		decision->again = true;
+	decision->note = verdict.reason;
+}
+
+/* What decide counts of an allowed call. Nothing else is known of one that was not decoded. */
+static void repeated(void *user, uint32_t stream_id, uint32_t note)
+{
+	struct wk_inspect *inspect = user;
+
+	(void)stream_id;
+	inspect->stats->call[note]++;
 }
 
 /* A running call, by a policy that came after it. Counted as a call it has been. What was not kept
@@ -205,6 +217,7 @@ static void refused(void *user, const struct wk_h2_refusal *refusal)
 
 const struct wk_h2_hooks wk_insp_h2_hooks = {
 	.decide = decide,
+	.repeated = repeated,
 	.review = review,
 	.refused = refused,
 };

@@ -6,6 +6,8 @@ void wk_insp_h2_env(struct wk_inspect *inspect)
 {
 	inspect->h2_env.now_ns = inspect->tcp_env.now_ns;
 	inspect->h2_env.passive = inspect->flow->passive;
+	inspect->h2_env.version = inspect->version;
+	inspect->h2_env.scope = inspect->service;
 }
 
 static enum wk_on on_error(const struct wk_inspect *inspect, enum wk_h2_error error)

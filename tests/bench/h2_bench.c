@@ -20,6 +20,7 @@ struct kit {
 	enum crowd_style style;
 	bool denied;
 	uint32_t calls;
+	uint64_t repeated;
 	uint8_t data[OPS * (HEAD_B + DATA_B)]; /* frames of DATA */
 	nghttp2_hd_inflater *inflater;
 };
@@ -30,10 +31,19 @@ static void decide(void *user, const struct wk_h2_request *request, struct wk_h2
 
 	(void)request;
 	decision->verdict = kit->denied ? WK_H2_DENY : WK_H2_ALLOW;
+	decision->again = !kit->denied;
 	memcpy(decision->message, "denied by rule1", 16);
 }
 
-static const struct wk_h2_hooks hooks = { .decide = decide };
+static void repeated(void *user, uint32_t stream_id, uint32_t note)
+{
+	struct kit *kit = user;
+
+	(void)stream_id;
+	kit->repeated += note + 1;
+}
+
+static const struct wk_h2_hooks hooks = { .decide = decide, .repeated = repeated };
 
 /* All of it, in one call or several. */
 static void feed(struct kit *kit, enum wk_dir dir, const uint8_t *data, uint32_t len_b)

@@ -4,6 +4,7 @@
  * Input: byte 0 picks the setting (see below), then chunks: one byte of what to do, two bytes of
  * length (big-endian), the bytes. What has to hold:
  *  - the chunks shown whole and cut at random come out the same
+ *  - so they do where every header block is decoded, and where only one is remembered
  *  - a real server (libnghttp2) that reads what went out decodes no request that was not allowed,
  *    stream and path alike
  *  - it meets no HPACK error, unless its own SETTINGS would have changed its table
@@ -23,14 +24,19 @@
 #define SET_GRPC_REPLY 0x08u
 #define SET_NO_ROOM    0x10u /* nothing can be inserted at first */
 
-#define CHUNK_S2C   0x80u
-#define CHUNK_TIME  0x40u /* a second goes by first */
-#define CHUNK_ROOM  0x20u /* insertions find room from here on */
-#define CHUNK_HDR_B 3u
+#define CHUNK_S2C    0x80u
+#define CHUNK_TIME   0x40u /* a second goes by first */
+#define CHUNK_ROOM   0x20u /* insertions find room from here on */
+#define CHUNK_POLICY 0x10u /* another policy from here on */
+#define CHUNK_HDR_B  3u
+
+/* Runs of one input. */
+enum { WHOLE, CUT, DECODED, TIGHT, RUNS };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void set_up(struct h2_kit *kit, enum h2_cuts cuts, uint32_t seed, uint8_t set)
+static void set_up(struct h2_kit *kit, enum h2_cuts cuts, uint32_t seed, uint8_t set,
+		   uint32_t seen_blocks)
 {
 	h2_kit_init(kit, cuts, seed);
 	if (set & SET_SMALL) {
@@ -45,6 +51,8 @@ static void set_up(struct h2_kit *kit, enum h2_cuts cuts, uint32_t seed, uint8_t
 		kit->limits.credit_b = 100;
 		h2_kit_restart(kit);
 	}
+	if (seen_blocks < kit->limits.seen_blocks)
+		kit->limits.seen_blocks = seen_blocks;
 	kit->env.passive = set & SET_PASSIVE;
 	kit->reply = set & SET_GRPC_REPLY ? WK_H2_REPLY_GRPC : WK_H2_REPLY_HTTP_403;
 	if (set & SET_NO_ROOM)
@@ -67,10 +75,25 @@ static void run(struct h2_kit *kit, const uint8_t *data, size_t size)
 			kit->env.now_ns += 1000000000ull;
 		if (what & CHUNK_ROOM)
 			kit->room_b = UINT32_MAX;
+		if (what & CHUNK_POLICY) {
+			kit->narrow = !kit->narrow;
+			kit->env.version++;
+		}
 		h2_kit_send(kit, what & CHUNK_S2C ? WK_S2C : WK_C2S, data, n);
 		data += n;
 		size -= n;
 	}
+}
+
+/* What was counted, but for the blocks that did not have to be decoded. */
+static void compare_stats(const struct h2_kit *a, const struct h2_kit *b)
+{
+	for (uint32_t i = 0; i < WK_COUNTER_MAX; i++)
+		must(a->stats.counter[i] == b->stats.counter[i] || i == WK_CNT_SEEN_HITS ||
+		     i == WK_CNT_SEEN_MISSES || i == WK_CNT_SEEN_LONG);
+	must(b->limits.seen_blocks == 0 ||
+	     a->stats.counter[WK_CNT_SEEN_HITS] + a->stats.counter[WK_CNT_SEEN_MISSES] ==
+		     b->stats.counter[WK_CNT_SEEN_HITS] + b->stats.counter[WK_CNT_SEEN_MISSES]);
 }
 
 static void compare(const struct h2_kit *a, const struct h2_kit *b)
@@ -82,6 +105,7 @@ static void compare(const struct h2_kit *a, const struct h2_kit *b)
 	must(a->n_decided == b->n_decided && a->n_refused == b->n_refused);
 	must(memcmp(a->decided, b->decided, sizeof(a->decided)) == 0);
 	must(memcmp(a->refused, b->refused, sizeof(a->refused)) == 0);
+	compare_stats(a, b);
 }
 
 static bool was_allowed(const struct h2_kit *kit, const struct h2_truth_stream *stream)
@@ -129,23 +153,26 @@ static void judge(struct h2_kit *kit)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct h2_kit *whole, *cut;
+	struct h2_kit *kit[RUNS];
 
 	if (size < 1)
 		return 0;
-	whole = malloc(sizeof(*whole));
-	cut = malloc(sizeof(*cut));
-	must(whole && cut);
-	set_up(whole, H2_WHOLE, 0, data[0]);
-	set_up(cut, H2_RANDOM, (uint32_t)size, data[0]);
-	run(whole, data + 1, size - 1);
-	run(cut, data + 1, size - 1);
-	compare(whole, cut);
-	if (!(data[0] & SET_PASSIVE) && whole->n_decided < H2_KIT_CALLS)
-		judge(whole);
-	h2_kit_fini(whole);
-	h2_kit_fini(cut);
-	free(whole);
-	free(cut);
+	for (uint32_t i = 0; i < RUNS; i++) {
+		kit[i] = malloc(sizeof(*kit[i]));
+		must(kit[i]);
+		set_up(kit[i], i == CUT ? H2_RANDOM : H2_WHOLE, (uint32_t)size, data[0],
+		       i == DECODED ? 0
+		       : i == TIGHT ? 1
+				    : UINT32_MAX);
+		run(kit[i], data + 1, size - 1);
+	}
+	for (uint32_t i = CUT; i < RUNS; i++)
+		compare(kit[WHOLE], kit[i]);
+	if (!(data[0] & SET_PASSIVE) && kit[WHOLE]->n_decided < H2_KIT_CALLS)
+		judge(kit[WHOLE]);
+	for (uint32_t i = 0; i < RUNS; i++) {
+		h2_kit_fini(kit[i]);
+		free(kit[i]);
+	}
 	return 0;
 }

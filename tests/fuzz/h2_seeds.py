@@ -9,9 +9,10 @@ import sys
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
 END_STREAM, ACK, END_HEADERS, PADDED, PRIO = 1, 1, 4, 8, 0x20
 PASSIVE, SMALL, STARTED, GRPC_REPLY, NO_ROOM = 1, 2, 4, 8, 16
-C2S, S2C, TIME, ROOM = 0, 0x80, 0x40, 0x20
+C2S, S2C, TIME, ROOM, POLICY = 0, 0x80, 0x40, 0x20, 0x10
 PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 ALLOWED, DENIED = b'/attack.Allowed/Ping', b'/attack.Secret/Drop'
+ALLOWED2 = b'/attack.Allowed/Stream'
 
 
 def frame(kind, flags, stream, payload=b''):
@@ -94,6 +95,20 @@ SEEDS = [
                      frame(0xbe, 0, 0, b'x') + frame(WINDOW, 0, 0, b'\0\0\0\1'))]),
     (STARTED, [chunk(frame(HEADERS, 5, 1, request(ALLOWED) + literal(b':path', DENIED)))]),
     (STARTED, [chunk(frame(HEADERS, 5, 1, b'\x3f\xe1\x1f' + request(ALLOWED, 0x10)))]),
+    # Requests seen before.
+    (STARTED, [chunk(call(1, ALLOWED2, 5) + call(3, ALLOWED, 5) + call(5, ALLOWED2, 5)),
+               chunk(call(7, ALLOWED2, 5) + call(9, ALLOWED, 5), POLICY),
+               chunk(call(11, ALLOWED2, 5) + call(13, ALLOWED2, 5), POLICY)]),
+    (STARTED, [chunk(call(1, ALLOWED, 5, 0x40)),
+               chunk(frame(HEADERS, 5, 3, again(0x40)) + frame(HEADERS, 5, 5, again(0x40))),
+               chunk(frame(HEADERS, 5, 7, literal(b'a', b'b', 0x40) + again(0x40))),
+               chunk(frame(HEADERS, 5, 9, again(0x41)) + call(11, DENIED, 5, 0x40)),
+               chunk(frame(HEADERS, 5, 13, again(0x40)))]),
+    (STARTED | SMALL, [chunk(call(1, ALLOWED) + call(3, ALLOWED) + frame(HEADERS, 5, 1, TRAILER) +
+                             call(5, ALLOWED) + call(7, ALLOWED) + call(3, ALLOWED, 5))]),
+    (STARTED, [chunk(call(1, ALLOWED, 5) + call(3, ALLOWED, 5)), chunk(settings((1, 256)), S2C),
+               chunk(frame(SETTINGS, ACK, 0)), chunk(call(5, ALLOWED, 5)),
+               chunk(frame(HEADERS, 5, 7, b'\x3f\xe1\x01' + request(ALLOWED)))]),
 ]
 
 

@@ -138,7 +138,8 @@ static bool str_is(const struct wk_h2_str *str, const char *want)
 static void decide(void *user, const struct wk_h2_request *request, struct wk_h2_decision *decision)
 {
 	struct h2_kit *kit = user;
-	bool ok = str_is(&request->path, H2_ALLOWED) || str_is(&request->path, H2_ALLOWED2);
+	bool ok = str_is(&request->path, H2_ALLOWED) ||
+		  (!kit->narrow && str_is(&request->path, H2_ALLOWED2));
 	uint32_t n = request->path.len_b;
 
 	assert(decision->verdict == WK_H2_DENY && decision->grpc_status == 7 &&
@@ -149,6 +150,8 @@ static void decide(void *user, const struct wk_h2_request *request, struct wk_h2
 		decision->verdict = WK_H2_RESET;
 	decision->reply = kit->reply;
 	strncpy(decision->message, kit->message, WK_H2_MESSAGE_MAX_B);
+	decision->again = decision->verdict == WK_H2_ALLOW;
+	decision->note = kit->n_decided;
 	if (kit->n_decided == H2_KIT_CALLS)
 		return;
 	kit->decided[kit->n_decided].id = request->stream_id;
@@ -157,6 +160,18 @@ static void decide(void *user, const struct wk_h2_request *request, struct wk_h2
 		n = sizeof(kit->decided[0].path) - 1;
 	memcpy(kit->decided[kit->n_decided].path, request->path.s, n);
 	kit->decided[kit->n_decided++].path[n] = '\0';
+}
+
+/* As the first time. */
+static void repeated(void *user, uint32_t stream_id, uint32_t note)
+{
+	struct h2_kit *kit = user;
+
+	if (kit->n_decided == H2_KIT_CALLS)
+		return;
+	assert(note < kit->n_decided && kit->decided[note].verdict == WK_H2_ALLOW);
+	kit->decided[kit->n_decided] = kit->decided[note];
+	kit->decided[kit->n_decided++].id = stream_id;
 }
 
 static void refused(void *user, const struct wk_h2_refusal *refusal)
@@ -189,7 +204,7 @@ void h2_kit_init(struct h2_kit *kit, enum h2_cuts cuts, uint32_t seed)
 	kit->mem = wk_mem_create(kit->base, footprint);
 	assert(kit->mem);
 	kit->limits = wk_h2_limits_default;
-	kit->hooks = (struct wk_h2_hooks){ decide, refused, review };
+	kit->hooks = (struct wk_h2_hooks){ decide, repeated, refused, review };
 	kit->cuts = cuts;
 	kit->seed = seed;
 	kit->folding = cuts == H2_RANDOM && seed % 2;

@@ -75,7 +75,8 @@ struct h2_kit {
 	bool frozen_policy;      /* verdict RESET for what is not allowed */
 	enum wk_h2_reply reply;
 	const char *message;
-	uint32_t n_decided;
+	bool narrow;        /* only the first of the allowed paths is; env.version tells */
+	uint32_t n_decided; /* be it again */
 	struct {
 		uint32_t id;
 		enum wk_h2_verdict verdict;

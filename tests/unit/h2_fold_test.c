@@ -13,7 +13,7 @@
 
 #include "h2_case.h"
 
-#define SMALL_B 256u
+#define SMALL_B 384u
 #define CALLS   4u
 
 static size_t used_b(const struct h2_kit *kit)
