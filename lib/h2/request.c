@@ -78,7 +78,7 @@ static enum wk_call_reason field(const nghttp2_nv *nv, bool end_stream,
 		return WK_CALL_REFUSED_NAME;
 	if (is_hop_by_hop(nv))
 		return WK_CALL_REFUSED_HOP;
-	if (!is_binary(nv) && !nghttp2_check_header_value(nv->value, nv->valuelen))
+	if (!is_binary(nv) && !nghttp2_check_header_value_rfc9113(nv->value, nv->valuelen))
 		return WK_CALL_REFUSED_VALUE;
 	if (is(nv->name, nv->namelen, "te")) {
 		request->te_trailers = is(nv->value, nv->valuelen, "trailers");
