@@ -23,11 +23,10 @@
 #define PREFACE_B 24u
 
 static struct rte_mempool *pool;
-static uint32_t boxes; /* that are open */
+static uint32_t boxes;                   /* that are open */
 static struct wk_policy *policies[2][2]; /* by audit and the reply's kind */
 
-static void compile(struct wk_policy **policy, enum wk_policy_mode mode,
-		    enum wk_policy_reply reply)
+static void compile(struct wk_policy **policy, enum wk_policy_mode mode, enum wk_policy_reply reply)
 {
 	static const struct wk_prefix from[] = { { .family = 4, .len = 0 },
 						 { .family = 6, .len = 0 } };

@@ -5,6 +5,7 @@
  * Input: byte 0 says how the box is set (below), byte 1 is the seed of the cuts, then chunks: one
  * byte of what to do, two bytes of length (big-endian), the bytes. All of a chunk has arrived
  * before the next one begins. What has to hold, besides what box_stage.c looks at by itself:
+ *  - no frame of ours stands inside a header block of the server's
  *  - the server is sent the same bytes, the client the same frames
  *  - events, counts of calls, the connection's row in the flow list and how it ends are the same
  *
@@ -18,7 +19,8 @@
  *  - where the server's bytes came out of order and name a table size above 4096: everything, it
  *    may have gone out before it could be patched
  *  - at an error, how much has gone on: the segment at fault goes no further as a whole, frames in
- *    front of the fault included. One is a prefix of the other, GOAWAY at its end aside; whether anything has been edited goes with it */
+ *    front of the fault included. One is a prefix of the other, GOAWAY at its end aside; whether
+ * anything has been edited goes with it */
 #undef NDEBUG
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +160,31 @@ static bool names_more(const struct box *box)
 	return false;
 }
 
+/* Does CONTINUATION follow wherever it has to, and nothing else? */
+static bool blocks_whole(const uint8_t *p, uint32_t all_b)
+{
+	bool open = false;
+
+	for (uint32_t at = 0, n; at + HDR_B <= all_b; at += n) {
+		n = frame_b(p + at, all_b - at);
+		if (open != (p[at + 3] == 9))
+			return false;
+		if (p[at + 3] == 1 || p[at + 3] == 9)
+			open = !(p[at + 4] & 4);
+	}
+	return true;
+}
+
+/* What is inserted must not stand inside a header block of the server's. */
+static void check_blocks(const struct box *box)
+{
+	uint32_t all_b;
+	const uint8_t *p = box_arrived(box, WK_S2C, &all_b);
+
+	must(blocks_whole(p, all_b) ||
+	     !blocks_whole(box->talk[WK_S2C].p, (uint32_t)box->talk[WK_S2C].n));
+}
+
 static void read_frames(const struct box *box, struct frames *frames)
 {
 	uint32_t all_b, at = 0;
@@ -256,6 +283,8 @@ static void compare(struct box *a, struct box *b, uint8_t set)
 
 	if (a->full || b->full)
 		return;
+	check_blocks(a);
+	check_blocks(b);
 	read_frames(a, &x);
 	read_frames(b, &y);
 	if ((set & SET_MESSY) && (names_more(a) || names_more(b)))

@@ -8,8 +8,7 @@
 #include "must.h"
 
 /* The first one counts. */
-static void fail(struct server_side *server, const nghttp2_frame *frame, int error,
-		 const char *why)
+static void fail(struct server_side *server, const nghttp2_frame *frame, int error, const char *why)
 {
 	if (server->fault)
 		return;
@@ -74,6 +73,15 @@ static bool is_particular(const struct server_side *server, const nghttp2_frame 
 	return p && !memmem(p, n, "\t:authority: ", 13) && !memmem(p, n, "\thost: ", 7);
 }
 
+/* Settings of extensions, which are the server's business (RFC 8441, RFC 9218). */
+static bool has_extension(const nghttp2_frame *frame)
+{
+	for (size_t i = 0; frame->hd.type == NGHTTP2_SETTINGS && i < frame->settings.niv; i++)
+		if (frame->settings.iv[i].settings_id > NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE)
+			return true;
+	return false;
+}
+
 static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
 {
 	struct server_side *server = user;
@@ -81,6 +89,8 @@ static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int 
 	(void)session;
 	if (error == NGHTTP2_ERR_REFUSED_STREAM || is_particular(server, frame, error))
 		turned_away(server, (uint32_t)frame->hd.stream_id);
+	else if (has_extension(frame))
+		fail(server, frame, SERVER_EXTENSION, nghttp2_strerror(error));
 	else
 		fail(server, frame, error, nghttp2_strerror(error));
 	return 0;
@@ -144,7 +154,8 @@ void server_read(struct server_side *server, const uint8_t *bytes, uint32_t n)
 	used = nghttp2_session_mem_recv(server->session, bytes + server->read_b,
 					n - server->read_b);
 	if (used != (ssize_t)(n - server->read_b))
-		fail(server, NULL, (int)used, used < 0 ? nghttp2_strerror((int)used) : "reads no further");
+		fail(server, NULL, (int)used,
+		     used < 0 ? nghttp2_strerror((int)used) : "reads no further");
 	server->read_b = n;
 }
 

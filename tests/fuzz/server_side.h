@@ -32,6 +32,8 @@ void block_list_fini(struct block_list *list);
 void model_read(const uint8_t *bytes, size_t n, const uint32_t (*settings)[2], uint32_t n_settings,
 		struct block_list *list);
 
+#define SERVER_EXTENSION 1 /* fault_error: settings that the box knows nothing of */
+
 struct server_side {
 	nghttp2_session *session;
 	struct block_list got;
@@ -41,7 +43,7 @@ struct server_side {
 	uint32_t open[BLOCKS_MAX]; /* requests without an answer */
 	uint32_t n_reset;
 	uint32_t reset[BLOCKS_MAX]; /* by it, or turned away */
-	bool told_off;             /* the client has said GOAWAY: the library takes nothing new */
+	bool told_off;              /* the client has said GOAWAY: the library takes nothing new */
 	const char *fault;          /* it met something that no server should, */
 	uint8_t fault_type;         /* in a frame of this type (or in one it sent), */
 	uint32_t fault_id;          /* on this stream, */
