@@ -218,7 +218,7 @@ void server_reset(struct server_side *server, uint8_t which)
 void server_settings(struct server_side *server, uint8_t what)
 {
 	static const uint32_t tables[] = { 0, 64, 200, 512, 4096, 8192, 65536, 1 };
-	nghttp2_settings_entry iv[3];
+	nghttp2_settings_entry iv[3] = { { 0, 0 } };
 	char text[64] = "";
 	size_t n = 0, len = 0;
 
