@@ -134,6 +134,7 @@ struct wk_h2_conn {
 	nghttp2_hd_inflater *inflater; /* of the client's header blocks; NULL: folded */
 	struct h2_answers answers;     /* towards the client */
 	struct h2_answers revoked;     /* calls that a reload ends: the server may still speak */
+	uint64_t mark;                 /* of our PINGs */
 	uint64_t revoked_ns;           /* since when one waits, 0: none does */
 	uint32_t credit_b;             /* deleted DATA, not yet given back */
 	uint32_t server_credit_b;      /* the same of the server's */

@@ -10,9 +10,8 @@
 
 #define RST_B           (H2_FRAME_HDR_B + 4)
 #define WINDOW_UPDATE_B (H2_FRAME_HDR_B + 4)
-#define PING_B          (H2_FRAME_HDR_B + 8)
-
-static const uint8_t ping_mark[8] = { 'w', 'k', 'r', 'e', 'v', 'o', 'k', 'e' };
+#define MARK_B          8u
+#define PING_B          (H2_FRAME_HDR_B + MARK_B)
 
 struct h2_answer *h2_revoked_find(const struct wk_h2_conn *conn, uint32_t id)
 {
@@ -64,6 +63,8 @@ uint32_t wk_h2_review(struct wk_h2_conn *conn, const struct wk_h2_env *env)
 	}
 	wk_count(env->stats, WK_CNT_REVOKED, ended);
 	if (ended > 0) {
+		if (!conn->revoking)
+			conn->mark = env->mark;
 		conn->revoking = true;
 		/* What the client still says on these streams does not go on. */
 		conn->deleting = true;
@@ -95,8 +96,8 @@ void h2_revoked_release(struct wk_h2_conn *conn, const struct wk_h2_env *env, bo
 bool h2_revoked_is_ack(const struct wk_h2_conn *conn, const struct h2_frame *f,
 		       const uint8_t *payload)
 {
-	return conn->ping_out && f->id == 0 && f->len_b == sizeof(ping_mark) &&
-	       memcmp(payload, ping_mark, sizeof(ping_mark)) == 0;
+	return conn->ping_out && f->id == 0 && f->len_b == MARK_B &&
+	       memcmp(payload, &conn->mark, MARK_B) == 0;
 }
 
 uint64_t h2_revoked_due(const struct wk_h2_conn *conn, const struct wk_h2_limits *limits)
@@ -133,8 +134,7 @@ static uint32_t next_frame(struct wk_h2_conn *conn, const struct wk_h2_env *env,
 			unasked = answer;
 	}
 	if (unasked && !conn->ping_out) {
-		memcpy(h2_put_frame(buf, sizeof(ping_mark), H2_PING, 0, 0), ping_mark,
-		       sizeof(ping_mark));
+		memcpy(h2_put_frame(buf, MARK_B, H2_PING, 0, 0), &conn->mark, MARK_B);
 		STAILQ_FOREACH(answer, &conn->revoked, next)
 		answer->asked = true;
 		conn->ping_out = true;

@@ -191,6 +191,9 @@ struct wk_h2_env {
 	 */
 	uint64_t version;
 	uint32_t scope;
+	/* Random, for wk_h2_review alone: what the connection's PINGs to the server say, so that no
+	 * client can send one that says the same. */
+	uint64_t mark;
 	void *user;
 };
 

@@ -387,6 +387,7 @@ int wk_inspect_create(const struct wk_inspect_conf *conf, struct wk_inspect **in
 	made->review_pos = UINT32_MAX;
 	/* What clients read says nothing of the hash seed, and two lcores never say the same. */
 	tag = rte_jhash_1word(0, (uint32_t)(conf->secret >> 32));
+	made->mark_key = rte_jhash_1word(1, (uint32_t)(conf->secret >> 32));
 	made->ref_tag = (uint16_t)(tag + conf->lcore);
 	made->ident = (uint16_t)(tag >> 16);
 	made->first_id = conf->lcore * conf->max_flows;

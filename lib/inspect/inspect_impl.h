@@ -101,6 +101,7 @@ struct wk_inspect {
 	uint32_t evict_pos;  /* where the search for a closed connection goes on */
 	uint32_t first_id;   /* of this lcore's flows */
 	uint16_t ref_tag;
+	uint32_t mark_key; /* of the PINGs to servers */
 	uint32_t ref_count;
 	struct wk_insp_bucket rsts;   /* answers to packets without a flow */
 	struct wk_insp_bucket events; /* about packets without a flow */

@@ -15,7 +15,7 @@
 
 #define RST  3
 #define PING 6
-#define MARK "wkrevoke"
+#define MARK "\x17random"
 
 static const char response[] = "\x88\x0f\x10\x10"
 			       "application/grpc";
@@ -24,6 +24,7 @@ static const char response[] = "\x88\x0f\x10\x10"
 static void start(struct h2_kit *kit, bool answered)
 {
 	kit->limits.ticket_b = 4096;
+	memcpy(&kit->env.mark, MARK, sizeof(kit->env.mark));
 	h2_kit_start(kit);
 	h2_kit_call(kit, 1, H2_ALLOWED2, false);
 	h2_kit_call(kit, 3, H2_ALLOWED, false);
@@ -137,6 +138,33 @@ static void run_nothing(struct h2_kit *kit, const void *arg)
 	/* A PING that is no answer to one of ours is nobody's business. */
 	ack(kit);
 	assert_int_equal(h2_kit_count(kit, WK_S2C, PING, -1), 1);
+}
+
+/* The server answers a PING of its client in between, with what that one has guessed. */
+static void run_guess(struct h2_kit *kit, const void *arg)
+{
+	struct h2_seen seen = { .payload = NULL }, last = { .payload = NULL };
+
+	(void)arg;
+	start(kit, true);
+	assert_int_equal(h2_kit_review(kit, H2_ALLOWED2), 1);
+	h2_kit_frame(kit, WK_C2S, PING, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+	for (uint32_t i = 0; h2_kit_nth(kit, WK_C2S, i, &seen); i++)
+		if (seen.type == PING && memcmp(seen.payload, MARK, 8) == 0)
+			last = seen;
+	assert_non_null(last.payload);
+	h2_kit_frame(kit, WK_S2C, PING, 1, 0, "\0\0\0\0\0\0\0\0", 8);
+	assert_int_equal(h2_kit_count(kit, WK_S2C, PING, -1), 1);
+	assert_int_equal(h2_kit_count(kit, WK_S2C, 1, 1), 1);
+	ack(kit);
+	assert_int_equal(h2_kit_count(kit, WK_S2C, PING, -1), 1);
+	assert_int_equal(h2_kit_count(kit, WK_S2C, 1, 1), 2);
+}
+
+static void an_answer_to_the_client_is_not_taken_for_one_to_us(void **state)
+{
+	(void)state;
+	h2_case_run(run_guess, NULL);
 }
 
 static void a_policy_that_still_allows_a_call_changes_nothing(void **state)
@@ -357,6 +385,7 @@ static void without_room_for_the_answer_the_connection_ends(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_to_the_client_is_not_taken_for_one_to_us),
 		cmocka_unit_test(both_sides_of_a_running_call_are_told),
 		cmocka_unit_test(a_call_that_was_not_kept_does_not_go_on),
 		cmocka_unit_test(a_policy_that_still_allows_a_call_changes_nothing),
