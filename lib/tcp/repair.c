@@ -88,9 +88,12 @@ static void learn(struct wk_tcp_half *half, const struct wk_tcp_seg *seg)
 	for (uint32_t i = repair->n; i-- > 0;) {
 		if (repair->got[i].from > half->b_out)
 			continue;
-		/* Acknowledged in the middle of what it had: it has thrown it away (RFC 2018 8). */
-		if (repair->got[i].to > half->b_out)
+		/* Acknowledged in the middle of what it had: it has thrown it away (RFC 2018 8),
+		 * and no copy is on its way. */
+		if (repair->got[i].to > half->b_out) {
 			repair->next_out = half->b_out;
+			repair->last_out = half->b_out;
+		}
 		repair->got[i] = repair->got[--repair->n];
 	}
 	for (uint32_t i = 0; i < seg->n_sack; i++) {

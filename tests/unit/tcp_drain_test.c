@@ -199,6 +199,35 @@ static void a_copy_that_is_lost_too_goes_out_anew_after_a_round_trip_and_a_half(
 	assert_sent(w, 0, WK_S2C, at, w->c_seq, REPLY);
 }
 
+/* A copy that was under way a moment ago has been reported since: what is thrown away then, nothing
+ * will bring. */
+static void what_is_thrown_away_is_not_waited_for(void **state)
+{
+	struct world *w = *state;
+	uint32_t at = replies_after_a_round_trip(w, 60), seven = at + 7 * REPLY_B;
+	const uint32_t few[][2] = { { at + 5 * REPLY_B, seven } };
+	const uint32_t most[][2] = { { at + 5 * REPLY_B, seven },
+				     { at + 10 * REPLY_B, at + 60 * REPLY_B } };
+
+	w->c_ack = at;
+	give_sack(w, WK_C2S, w->c_seq, WK_TCP_ACK, "", few, 1);
+	assert_sent(w, 0, WK_S2C, at, w->c_seq, REPLY REPLY REPLY REPLY REPLY);
+	pass_time(w, 5 * MS);
+	give_sack(w, WK_C2S, w->c_seq, WK_TCP_ACK, "", most, 2);
+	assert_sent(w, 0, WK_S2C, seven, w->c_seq, REPLY REPLY REPLY);
+	pass_time(w, 2 * MS);
+	give_sack(w, WK_C2S, w->c_seq, WK_TCP_ACK, "", most, 2);
+	assert_sent(w, 0, WK_S2C, at, w->c_seq, REPLY REPLY REPLY REPLY REPLY);
+	give_sack(w, WK_C2S, w->c_seq, WK_TCP_ACK, "",
+		  BLOCKS({ at + 5 * REPLY_B, at + 60 * REPLY_B }), 1);
+	assert_int_equal(w->n_sent, 0);
+	w->c_ack = seven;
+	ack_from_client(w, seven);
+	for (unsigned int i = 0; i < 3; i++)
+		ack_from_client(w, seven);
+	assert_int_equal(w->sent[0].out.seq, seven);
+}
+
 /* What waits behind a hole says nothing of the way: the timer must not grow with it. */
 static void the_estimate_is_not_of_what_waited_behind_a_hole(void **state)
 {
@@ -230,6 +259,7 @@ int main(void)
 		sack_world_test(a_loss_behind_the_loss_is_mended_without_a_timeout),
 		sack_world_test(
 			a_copy_that_is_lost_too_goes_out_anew_after_a_round_trip_and_a_half),
+		sack_world_test(what_is_thrown_away_is_not_waited_for),
 		sack_world_test(the_estimate_is_not_of_what_waited_behind_a_hole),
 	};
 
