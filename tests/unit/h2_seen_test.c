@@ -258,6 +258,20 @@ static void the_same_bytes_under_another_table_are_another_request(void **state)
 	h2_kit_fini(&kit);
 }
 
+/* It would insert again. */
+static void a_block_that_inserts_is_decoded_each_time(void **state)
+{
+	struct h2_kit kit;
+
+	(void)state;
+	start(&kit);
+	for (uint32_t id = 1; id < 9; id += 2)
+		SEND(&kit, id, CALL "\x40\x01" "a" "\x01" "b");
+	assert_int_equal(hits(&kit), 0);
+	assert_int_equal(misses(&kit), 4);
+	h2_kit_fini(&kit);
+}
+
 /* Where the server has lowered the table a decoder insists on a size update: so does wicket. */
 static void a_seen_block_without_its_size_update_ends_the_connection(void **state)
 {
@@ -403,6 +417,7 @@ int main(void)
 		cmocka_unit_test(what_empties_it),
 		cmocka_unit_test(what_is_not_the_same),
 		cmocka_unit_test(the_same_bytes_under_another_table_are_another_request),
+		cmocka_unit_test(a_block_that_inserts_is_decoded_each_time),
 		cmocka_unit_test(a_seen_block_without_its_size_update_ends_the_connection),
 		cmocka_unit_test(a_denied_call_is_decoded_each_time),
 		cmocka_unit_test(a_seen_call_has_its_content_length),
