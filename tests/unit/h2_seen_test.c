@@ -266,7 +266,11 @@ static void a_block_that_inserts_is_decoded_each_time(void **state)
 	(void)state;
 	start(&kit);
 	for (uint32_t id = 1; id < 9; id += 2)
-		SEND(&kit, id, CALL "\x40\x01" "a" "\x01" "b");
+		SEND(&kit, id,
+		     CALL "\x40\x01"
+			  "a"
+			  "\x01"
+			  "b");
 	assert_int_equal(hits(&kit), 0);
 	assert_int_equal(misses(&kit), 4);
 	h2_kit_fini(&kit);
